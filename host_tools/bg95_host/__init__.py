@@ -1,0 +1,1 @@
+"""Host tools for the bg95 driver: simulated module, rigs, deploy, provision, debug."""
