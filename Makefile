@@ -23,6 +23,10 @@ $(STAMP): host_tools/pyproject.toml
 test: $(STAMP) ## run every test that needs no hardware
 	@$(BIN)/python -m pytest -c tests/pytest.ini tests
 
+.PHONY: tables
+tables: $(STAMP) ## write the files generated from host_tools/bg95_host/tables
+	@$(BIN)/python -m bg95_host.tables
+
 .PHONY: lint
 lint: $(STAMP) ## ruff
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
