@@ -1,40 +1,107 @@
-# From a fresh clone: `make demo`, `make test`. Everything is installed into .venv; `make help` lists the targets.
+# From a fresh clone: `make demo`, `make test`. All is installed into .venv; `make help` lists the targets.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.installed
+BUILD  := build
+
+# What to run on, and with: make hil RIG=serial PORT=/dev/ttyACM0 MODULE=real BOARD=RPI_PICO
+RIG      ?= virtual
+PORT     ?=
+MODULE   ?=
+BOARD    ?=
+FIRMWARE ?=
+PLACE    ?=
+APP      ?=
+TESTS    ?= tests
+
+option  = $(if $($(1)),--$(2) '$($(1))')
+on_rig  = --rig '$(RIG)' $(call option,PORT,port) $(call option,MODULE,module) \
+          $(call option,BOARD,board) $(call option,FIRMWARE,firmware) $(call option,PLACE,place)
+
+# One stamp for each group of dependencies of host_tools/pyproject.toml, so that a demo waits for no compiler or plotter.
+CORE    := $(VENV)/.installed-core
+TESTING := $(CORE) $(VENV)/.installed-test
+DEV     := $(TESTING) $(VENV)/.installed-dev
+RIG_DEPS = $(CORE) $(patsubst %,$(VENV)/.installed-%,$(filter pico-emulator labgrid,$(RIG)))
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL: # two pips would fight over one .venv
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-.PHONY: venv
-venv: $(STAMP) ## create .venv and install what the targets need
-
-$(STAMP): host_tools/pyproject.toml
-	@echo "installing into $(VENV) (once) ..."
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable 'host_tools[test,dev]'
-	@touch $@
+.PHONY: demo
+demo: $(CORE) ## see it work: driver, virtual board, simulated module, real TLS
+	@$(BIN)/python -m bg95_host.demo
 
 .PHONY: test
-test: $(STAMP) ## run every test that needs no hardware
-	@$(BIN)/python -m pytest -c tests/pytest.ini tests
+test: $(TESTING) ## run every test that needs no hardware (TESTS=path for some)
+	@$(BIN)/python -m pytest -c tests/pytest.ini $(TESTS)
+
+.PHONY: hil
+hil: $(RIG_DEPS) $(TESTING) ## hardware-in-the-loop tests (RIG= PORT= MODULE= BOARD= FIRMWARE= PLACE=)
+	@$(BIN)/bg95 hil $(on_rig)
+
+.PHONY: bench
+bench: $(RIG_DEPS) $(VENV)/.installed-bench ## measure, and plot into build/bench (RIG=)
+	@$(BIN)/bg95 bench $(on_rig)
+
+.PHONY: deploy
+deploy: $(CORE) ## put the compiled driver on a board (PORT= BOARD= APP=)
+	@$(BIN)/bg95 deploy $(call option,PORT,port) $(call option,BOARD,board) $(call option,APP,app)
+
+.PHONY: image
+image: $(CORE) $(VENV)/.installed-image ## one flashable file (BOARD= FIRMWARE= APP=)
+	@$(BIN)/bg95 image $(call option,BOARD,board) $(call option,FIRMWARE,firmware) $(call option,APP,app)
 
 .PHONY: tables
-tables: $(STAMP) ## write the files generated from host_tools/bg95_host/tables
+tables: $(CORE) ## write the files generated from host_tools/bg95_host/tables
 	@$(BIN)/python -m bg95_host.tables
 
 .PHONY: lint
-lint: $(STAMP) ## ruff
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+lint: $(DEV) ## ruff
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+# The driver is checked against what each port of MicroPython really has, not against CPython.
+.PHONY: typecheck
+typecheck: $(DEV) $(BUILD)/stubs/rp2 $(BUILD)/stubs/esp32 ## pyright: host tools, and the driver against MicroPython's stubs
+	@$(BIN)/pyright --project .pyright/host_tools.json
+	@$(BIN)/pyright --project .pyright/firmware-rp2.json
+	@$(BIN)/pyright --project .pyright/firmware-esp32.json
 
 .PHONY: format
-format: $(STAMP) ## ruff, writing
-	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+format: $(DEV) ## ruff, writing
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
 
 .PHONY: clean
 clean: ## remove what was built (not .venv)
-	@rm -rf build .pytest_cache .ruff_cache
+	@rm -rf $(BUILD) .pytest_cache .ruff_cache
+
+.PHONY: venv
+venv: $(DEV) ## create .venv with all that the targets above need, but do nothing
+
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "Python 3.10 or newer is needed: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(CORE): host_tools/pyproject.toml | $(BIN)/python
+	@echo "installing bg95_host into $(VENV) ..."
+	@$(PIP) --editable host_tools
+	@touch $@
+
+$(VENV)/.installed-%: host_tools/pyproject.toml | $(BIN)/python
+	@echo "installing what '$*' needs into $(VENV) ..."
+	@$(PIP) --editable 'host_tools[$*]'
+	@touch $@
+
+STUBS_VERSION := 1.29.0.post1
+
+$(BUILD)/stubs/%: | $(BIN)/python
+	@echo "installing the type stubs of MicroPython's $* port ..."
+	@rm -rf $@ && $(PIP) --target $@.new micropython-$*-stubs==$(STUBS_VERSION) && mv $@.new $@

@@ -54,7 +54,8 @@ class Peer:
     def half_close(self) -> None:
         """Say close_notify and FIN, and go on receiving."""
         self._close_notify()
-        self._tls.socket_shutdown(socket.SHUT_WR)
+        # The TCP call: SSLSocket.shutdown() would throw the TLS state away.
+        socket.socket.shutdown(self._tls, socket.SHUT_WR)
 
     def reset(self) -> None:
         """Drop the connection with a TCP RST, without a TLS goodbye."""
@@ -143,17 +144,6 @@ class Counters:
     sent: int = 0
     failures: list[str] = field(default_factory=list)  # why handshakes failed, in OpenSSL's words
     server_names: list[str | None] = field(default_factory=list)  # SNI of each ClientHello
-
-
-class _TlsSocket(ssl.SSLSocket):
-    """An SSLSocket whose TCP connection can be shut down without giving up the TLS state."""
-
-    def socket_shutdown(self, how: int) -> None:
-        socket.socket.shutdown(self, how)
-
-
-class _TlsContext(ssl.SSLContext):
-    sslsocket_class = _TlsSocket
 
 
 class TlsServer:
@@ -275,7 +265,7 @@ class TlsServer:
 
 
 def _server_context(credential: Credential, client_ca: Authority | None) -> ssl.SSLContext:
-    context = _TlsContext(ssl.PROTOCOL_TLS_SERVER)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory() as directory:  # ssl takes certificates from files only
         context.load_cert_chain(*credential.write(Path(directory), "server"))
     if client_ca:
