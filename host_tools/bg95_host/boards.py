@@ -1,0 +1,102 @@
+"""The boards of `boards/`: one folder a board, described by its board.toml."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bg95_host.errors import ToolError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BOARDS = REPOSITORY / "boards"
+FIRMWARE = REPOSITORY / "firmware"
+
+Gpio = Annotated[int, Field(ge=0, le=63)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Flash(_Table):
+    """Where the file system lies in the flash, in bytes from its start."""
+
+    size: int = Field(gt=0)
+    fs_offset: int = Field(ge=0)
+    fs_size: int = Field(gt=0)
+    block_size: int = 4096
+
+
+class Uart(_Table):
+    """The UART that the module hangs on. `rxbuf` and `txbuf` in bytes, `baudrate` in bit/s."""
+
+    id: int = Field(ge=0, le=7)
+    tx: Gpio
+    rx: Gpio
+    baudrate: int = 115200
+    rxbuf: int = Field(ge=64)
+    txbuf: int = Field(ge=64)
+
+
+class Pin(_Table):
+    """A GPIO wired to the module. `inverted`: the module's pin has the opposite level, as behind
+    the transistor that pulls PWRKEY down."""
+
+    gpio: Gpio
+    inverted: bool = False
+
+    def module_level(self, level: int) -> int:
+        """The level at the module for a level at the GPIO, and the other way round."""
+        return level ^ self.inverted
+
+
+class Pins(_Table):
+    """The module's control pins, by its names for them."""
+
+    pwrkey: Pin | None = None
+    status: Pin | None = None
+    dtr: Pin | None = None
+
+
+class Board(_Table):
+    """One board. `arch` is mpy-cross's -march, empty where only bytecode is made."""
+
+    name: str
+    mcu: Literal["unix", "rp2040", "rp2350", "esp32", "esp32s3", "esp32c3"]
+    port: Literal["unix", "rp2", "esp32"]
+    arch: str
+    firmware: str
+    heap: int = Field(gt=0)
+    flash: Flash
+    uart: Uart
+    pins: Pins
+    folder: Path
+
+    @property
+    def wiring(self) -> Path:
+        """The file that makes the modem from the board's pins; deploy puts it on the board."""
+        return self.folder / "wiring.py"
+
+
+def names() -> list[str]:
+    """The boards there are."""
+    return sorted(file.parent.name for file in BOARDS.glob("*/board.toml"))
+
+
+def load(name: str) -> Board:
+    """The board of that name; ToolError where there is none or its board.toml is wrong."""
+    file = BOARDS / name / "board.toml"
+    if not file.is_file():
+        raise ToolError(f"there is no board {name!r}; choose one of {', '.join(names())}")
+    try:
+        facts = tomllib.loads(file.read_text())
+        return Board(**facts, name=name, folder=file.parent)
+    except (tomllib.TOMLDecodeError, ValidationError, TypeError) as e:
+        reason = "; ".join(str(e).splitlines()[:3])
+        raise ToolError(f"{file} is not a valid board description: {reason}") from e

@@ -1,0 +1,92 @@
+"""Rigs: a MicroPython board and the module on its UART, real or not, behind one protocol.
+
+A rig gives a test or a tool three things: an mpremote target, a module and the board's description
+(docs of the four: `spec/interface.md`, section 5). Who uses a rig names features, not rigs.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Any, Protocol
+
+from typing_extensions import Self
+
+from bg95_host.boards import Board
+from bg95_host.errors import ToolError
+
+
+class RigError(ToolError):
+    """The rig cannot start, or a part of it died."""
+
+
+class SimulatedModule(Protocol):
+    """What a rig and a test may do with a simulated module (bg95_host.module_sim)."""
+
+    on_pin: Any  # callable(name, level): STATUS, RI or DCD changed; called from the module's thread
+
+    def set_pin(self, name: str, level: int) -> None:
+        """Drive PWRKEY or DTR; the level is the one at the module's pin."""
+
+    def set_host_baud(self, bps: int) -> None:
+        """Tell the rate of the UART at the other end."""
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What the module has counted since it was made."""
+        ...
+
+
+class Rig(ABC):
+    """A context manager: inside it the board answers on `port`.
+
+    `name` is the rig's name on the command line. `features` are what tests ask for:
+
+    * `simulated-module`: `module` is a simulated one; faults, traits and counters can be had
+    * `pins`: PWRKEY, STATUS and DTR are wired
+    * `wall-time`: the board's milliseconds are the PC's
+    * `timing`: times and losses on this rig mean something for a board
+    * `soft-reset`: a soft reset keeps the port
+    """
+
+    name: str
+    features: frozenset[str]
+    board: Board
+
+    @property
+    @abstractmethod
+    def port(self) -> str:
+        """What `mpremote connect` takes."""
+
+    @property
+    @abstractmethod
+    def module(self) -> SimulatedModule | None:
+        """The simulated module, or None for a real one."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Bring the board up to its prompt; RigError if that fails."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End everything the rig has started; harmless when repeated."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise RigError with the reason if a part of the rig has died; the port is closed then."""
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
