@@ -1,11 +1,26 @@
-"""The command `bg95`: one file a sub-command, no logic that a library caller would miss."""
+"""The command `bg95`: one file a sub-command, no logic that a library caller would miss.
+
+A sub-command's file has `register(app)`, and imports what is slow inside its command. Exit status:
+0 it worked, 1 it did not (one sentence on stderr says why), 2 the command line was wrong.
+"""
 
 import importlib
 import pkgutil
+import sys
 
 import typer
+from rich.console import Console
+from rich.markup import escape
 
-app = typer.Typer(name="bg95", no_args_is_help=True, help=__doc__, rich_markup_mode="rich")
+from bg95_host.errors import ToolError
+
+app = typer.Typer(
+    name="bg95",
+    no_args_is_help=True,
+    help="Host tools for the bg95 driver: TLS over Quectel BG95, BG77 and BG600L modules.",
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}").register(app)
@@ -13,4 +28,14 @@ for _module in pkgutil.iter_modules(__path__):
 
 def main() -> None:
     """Console-script entry point."""
-    app()
+    try:
+        app()
+    except ToolError as error:
+        fail(str(error))
+
+
+def fail(reason: str) -> None:
+    """Print the one sentence that says what happened, and end with status 1."""
+    console = Console(stderr=True, highlight=False)
+    console.print(f"[bold red]bg95:[/] {escape(reason)}", soft_wrap=True)
+    sys.exit(1)
