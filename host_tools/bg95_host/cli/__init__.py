@@ -7,6 +7,8 @@ A sub-command's file has `register(app)`, and imports what is slow inside its co
 import importlib
 import pkgutil
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -24,6 +26,22 @@ app = typer.Typer(
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}").register(app)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(version("bg95_host"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:
