@@ -1,0 +1,501 @@
+"""The AT engine: one command in flight, its answer, its deadline; all that is not its answer is a URC.
+
+Lines are tried in this order while a command is in flight: echo, the command's own answer, final result, URC; a
+line that is none of these is counted and offered to `on_unknown`. Own answer comes first because the same text
+can be both (+CEREG:, +CPIN:); `_is_urc_shape` tells the two apart where the number of fields does.
+
+Two kinds of owner use the engine. A *flow* (a generator; may allocate) uses `run()` and gets lines as bytes. A
+*socket* (must not allocate) uses `begin()` and is told the result by its `_done(result)`.
+
+A command whose answer did not come in time leaves the engine out of step: its answer may still arrive. Before the
+next command the engine sends a barrier, a query whose answer nobody else asked for, and drops what comes before
+that answer (field notes 3.9). Payload of a late answer still goes to its sink: the module counts it as read.
+"""
+
+from time import ticks_add, ticks_diff, ticks_ms
+
+from micropython import const
+
+from . import framer
+from .errors import EBUSY, ECONNRESET, CommandError, DisconnectedError, FileError, TimeoutError
+from .limits import ANSWER_MS, COMMAND_MAX, PROBE_MS, SEND_MAX
+
+# Results. RUNNING is "none yet"; CME carries its number in `AT.cme`.
+RUNNING = const(0)
+OK = const(1)
+ERROR = const(2)
+CME = const(3)
+TIMEOUT = const(4)
+SEND_OK = const(5)
+SEND_FAIL = const(6)
+NO_CARRIER = const(7)
+CONNECT = const(8)  # also: the prompt
+RESTARTED = const(9)
+
+_WRITE = const(
+    128
+)  # bytes handed to the UART at once: within its own buffer, so that write() returns
+_ITEMS = const(
+    16
+)  # items handled in one poll, so that a fast peer cannot keep poll() from returning
+
+_FINALS = (
+    (b"OK", OK),
+    (b"ERROR", ERROR),
+    (b"SEND OK", SEND_OK),
+    (b"SEND FAIL", SEND_FAIL),
+    (b"NO CARRIER", NO_CARRIER),
+)
+_CME = b"+CME ERROR: "
+_REGISTRATION = (b"+CREG:", b"+CGREG:", b"+CEREG:")
+
+_BARRIER = b"AT+CMEE?\r"
+_BARRIER_ANSWER = b"+CMEE: "
+_BARRIERS = const(3)
+_FILL = (
+    b"\r" * 64
+)  # ends a data phase whose bytes were lost on the way; an empty line has no answer (AT 1.2)
+
+
+class AT:
+    """One AT port on a UART. `poll()` moves it on; it never blocks and never allocates.
+
+    uart: any(), readinto(buf, n), write(buf, off, n). size: longest line, bytes.
+    """
+
+    def __init__(self, uart, size=1024):
+        self.framer = framer.Framer(uart, size)
+        self._write = uart.write
+        self._command = bytearray(COMMAND_MAX)  # the line being built by put()
+        self._n = 0
+        self._out = None  # what is being written to the UART: buffer, next byte, end
+        self._off = 0
+        self._end = 0
+        self.last_out = (
+            ticks_ms()
+        )  # when the last byte was handed to the UART: guard times count from here
+        self.result = OK
+        self.cme = -1
+        self._owner = None  # a socket, or None where a flow waits
+        self._prefix = None  # of the answer's lines; None: there are none
+        self._others = False  # lines of unknown shape belong to the answer, too
+        self._sink = None  # where the answer's payload goes
+        self._data = None  # bytes to send at the prompt: buffer, offset, count, time for the answer
+        self._data_off = 0
+        self._data_n = 0
+        self._data_ms = 0
+        self._connects = False  # CONNECT is a result of this command
+        self._deadline = 0
+        self._seen = 0  # bytes received when payload was last seen to move
+        self._seen_at = 0
+        self.held = False  # a line waits in the framer for the flow that owns the command
+        self._stale = 0  # barriers left to try while out of step; 0 when in step
+        self._barrier = False  # a barrier is in flight
+        self._fill = 0  # bytes of _FILL still to send
+        self._late_prefix = None  # of the answer that did not come, and where its payload goes
+        self._late_sink = None
+        self.dead = False  # no barrier was answered: only a new start helps
+        self.claims = 0  # flows that wait for the engine: sockets stand back
+        self.raw_owner = None  # the socket in transparent mode
+        self.urcs = []  # (prefix, handler): handler() runs inside poll() and must not allocate
+        self.tap = None  # called with no argument for every URC, while it is the framer's line
+        self.unknown = 0
+        self.commands = 0  # sent so far: the AT round trips
+        self.late = 0  # lines of late answers that were dropped
+        self.trace = None  # object with sent(), received(), payload(), see trace.py
+
+    # -- state -----------------------------------------------------------------------------------
+
+    @property
+    def sending(self):
+        """Whether bytes are still on their way into the UART."""
+        return self._out is not None or self._fill > 0
+
+    def free(self):
+        """Whether a socket may start a command now. Sends the barrier where one is due. No allocation."""
+        if self.result == RUNNING or self.sending or self.dead or self.raw_owner is not None:
+            return False
+        if self._stale:
+            self._send_barrier()
+            return False
+        return not self.claims
+
+    # -- starting a command ------------------------------------------------------------------------
+
+    def put(self, piece):
+        """Append bytes to the command line being built. No allocation."""
+        n = len(piece)
+        self._command[self._n : self._n + n] = piece
+        self._n += n
+
+    def put_int(self, value):
+        """Append a number 0..99999 in decimal. No allocation."""
+        unit = 10000
+        while unit > value and unit > 1:
+            unit //= 10
+        while unit:
+            self._command[self._n] = 48 + value // unit % 10
+            self._n += 1
+            unit //= 10
+
+    def begin(self, owner, prefix, ms, sink=None, connects=False):
+        """Send the line built with put() as `owner`'s command. No allocation, no waiting.
+
+        prefix: of its answer's lines (None: it has none); ms: time it may take; sink: where the payload goes that
+        an answer line announces (`+QSSLRECV: <n>`); connects: CONNECT is a result of it.
+        """
+        self._command[self._n] = 13
+        n = self._n + 1
+        self._n = 0
+        self._start(self._command, n, prefix, ms, sink)
+        self._connects = connects
+        self._owner = owner
+
+    def _start(self, line, n, prefix, ms, sink):
+        self._owner = None
+        self._prefix = prefix
+        self._others = False
+        self._sink = sink
+        self._data = None
+        self._connects = False
+        self.framer.prompt = 0
+        self.held = False
+        self.result = RUNNING
+        self.cme = -1
+        self.commands += 1
+        self._deadline = ticks_add(ticks_ms(), ms)
+        if self.trace is not None:
+            self.trace.sent(line, n)
+        self.send(line, 0, n)
+
+    def send(self, buf, off, n):
+        """Write buf[off:off+n] to the UART over the next polls; `buf` must stay as it is. No allocation."""
+        self._out = buf
+        self._off = off
+        self._end = off + n
+        self._push()
+
+    def data(self, buf, off, n, ms):
+        """What the command begun just now sends at the prompt; `ms` for the answer after that. No allocation."""
+        self.framer.prompt = 62  # ">"
+        self._data = buf
+        self._data_off = off
+        self._data_n = n
+        self._data_ms = ms
+
+    # -- moving on -------------------------------------------------------------------------------
+
+    def poll(self):
+        """Move bytes both ways and handle what came in. Never blocks, never allocates."""
+        if self._out is not None:
+            self._push()
+        elif self._fill:
+            self._fill -= len(_FILL)
+            self.send(_FILL, 0, len(_FILL))
+        if self.held:
+            return  # first the flow takes the line that waits for it
+        f = self.framer
+        for _ in range(_ITEMS):
+            kind = f.next()
+            if kind == framer.LINE:
+                if not self._line():
+                    return
+            elif kind == framer.PROMPT:
+                self._prompted()
+            elif kind == framer.END:
+                self.raw_owner._raw_end()
+                break
+            else:
+                break
+        if f.left:
+            self._watch_payload()
+        elif self.result == RUNNING and ticks_diff(ticks_ms(), self._deadline) >= 0:
+            self._expire()
+
+    def _push(self):
+        n = self._end - self._off
+        n = self._write(self._out, self._off, n if n < _WRITE else _WRITE)
+        if n:
+            self._off += n
+            self.last_out = ticks_ms()
+            if self._off == self._end:
+                self._out = None
+
+    def _prompted(self):
+        if self._data is None:
+            self.result = CONNECT  # a flow waits for the prompt itself
+            return
+        self._deadline = ticks_add(ticks_ms(), self._data_ms)
+        if self.trace is not None:
+            self.trace.payload("TX", self._data_n)
+        self.send(self._data, self._data_off, self._data_n)
+
+    def _line(self):
+        """Handle the framer's line; False where it has to wait for the flow that owns the command."""
+        if self.trace is not None:
+            self.trace.received(self.framer)
+        if self.result != RUNNING:
+            self._urc()
+        elif self._barrier:
+            self._barrier_line()
+        elif self._is_own():
+            if self._sink is None:
+                self.held = True
+                return False
+            self._announce(self._sink)
+        elif not self._final() and not self._urc(self._others):
+            self.held = True
+            return False
+        return True
+
+    def _is_own(self):
+        return (
+            self._prefix is not None
+            and self.framer.starts(self._prefix)
+            and not self._is_urc_shape()
+        )
+
+    def _is_urc_shape(self):
+        """+CEREG: <stat>[,"<tac>"...] is a URC, +CEREG: <n>,<stat>... the answer (AT 6.2)."""
+        if self._prefix not in _REGISTRATION:
+            return False
+        f = self.framer
+        f.next_int()
+        return f.pos >= f.end or f.buf[f.pos] == 34
+
+    def _announce(self, sink):
+        """The line says how many bytes of payload follow."""
+        n = self.framer.next_int()
+        if n > 0:
+            self.framer.payload(n, sink)
+            self._seen = -1
+            if self.trace is not None:
+                self.trace.payload("RX", n)
+
+    def push(self, sink):
+        """URC handlers: the line's next field counts payload for `sink` (None: dropped). No allocation."""
+        self._announce(sink)
+
+    def _final(self):
+        """Whether the line settles the command (or is its echo)."""
+        f = self.framer
+        for text, result in _FINALS:
+            if f.equals(text):
+                self._finish(result)
+                return True
+        if f.starts(_CME):
+            self.cme = f.next_int()
+            self._finish(CME)
+            return True
+        if self._connects and f.starts(b"CONNECT"):
+            # CONNECT <n> announces payload (FILE 2.8); a bare CONNECT says that the module is ready for ours.
+            if self._sink is None:
+                self._finish(CONNECT)
+            else:
+                self._announce(self._sink)
+            return True
+        return f.starts(b"AT") or f.starts(b"at")
+
+    def _finish(self, result):
+        self.result = result
+        self.framer.prompt = 0
+        owner = self._owner
+        if owner is not None:
+            self._owner = None
+            owner._done(result)
+
+    def _watch_payload(self):
+        """Payload that stops coming was cut: the module restarted, or bytes were lost."""
+        f = self.framer
+        now = ticks_ms()
+        if self._seen != f.received or f.stalled:
+            self._seen = f.received
+            self._seen_at = now
+        elif ticks_diff(now, self._seen_at) >= ANSWER_MS:
+            sink = f.abandon_payload()
+            if sink is not None:
+                sink._cut()
+            if self.result == RUNNING:
+                self._expire()
+
+    def _expire(self):
+        if self._barrier:
+            self._barrier = False
+            self.result = TIMEOUT
+            self._stale -= 1
+            if not self._stale:
+                self.dead = True
+            elif self._stale == 1:
+                # The module may be waiting for data that was lost on the way: give it all it can want (3.1).
+                self._fill = (SEND_MAX // len(_FILL) + 1) * len(_FILL)
+            return
+        self._late_prefix = self._prefix
+        self._late_sink = self._sink
+        self.out_of_step()
+        self._finish(TIMEOUT)
+
+    def out_of_step(self, tries=0):
+        """Nobody knows what the module will say next: a barrier has to be answered first. tries: how many."""
+        self._stale = tries or _BARRIERS
+
+    def restarted(self):
+        """The module started anew: what was in flight will not be answered. No allocation."""
+        self._stale = self._fill = 0
+        self._barrier = self.dead = False
+        self._out = None
+        if self.result == RUNNING:
+            self._finish(RESTARTED)
+
+    # -- getting back in step ----------------------------------------------------------------------
+
+    def _send_barrier(self):
+        self._barrier = True
+        self._start(_BARRIER, len(_BARRIER), None, PROBE_MS * 3, None)
+
+    def _barrier_line(self):
+        f = self.framer
+        if f.starts(_BARRIER_ANSWER):
+            self._late_prefix = _BARRIER_ANSWER  # the OK that follows is the barrier's own
+        elif self._late_prefix is _BARRIER_ANSWER and f.equals(b"OK"):
+            self._barrier = False
+            self._stale = 0
+            self._late_prefix = self._late_sink = None
+            self._finish(OK)
+        elif self._late_sink is not None and f.starts(self._late_prefix):
+            self.late += 1
+            self._announce(self._late_sink)
+        elif not self._urc(True):
+            self.late += 1
+
+    # -- URCs --------------------------------------------------------------------------------------
+
+    def _urc(self, known_only=False):
+        """Dispatch the line as a URC. False if `known_only` and nobody knows it."""
+        for prefix, handler in self.urcs:
+            if self.framer.starts(prefix):
+                handler()
+                break
+        else:
+            if known_only:
+                return False
+            self.unknown += 1
+        if self.tap is not None:
+            self.tap()
+        return True
+
+    # -- flows: generators that yield while they wait; may allocate ----------------------------------
+
+    def claim(self):
+        """Flow: wait until the engine is this flow's to use."""
+        self.claims += 1
+        try:
+            while self.result == RUNNING or self.sending or self._stale:
+                if self.result != RUNNING and not self.sending:
+                    self._send_barrier()
+                yield
+            if self.dead:
+                raise TimeoutError(
+                    "the module does not answer any more; modem.reset() starts it anew"
+                )
+            if self.raw_owner is not None:
+                raise CommandError(
+                    "the port is in transparent mode; switch that socket's mode first", errno=EBUSY
+                )
+        finally:
+            self.claims -= 1
+
+    def start(self, command, ms=ANSWER_MS, prefix=None, sink=None, others=False, connects=False):
+        """Flow: send `command` (bytes, no CR) as soon as the engine is free. Returns when it was started.
+
+        prefix, ms, sink: as begin(). others: lines that nobody knows belong to the answer. connects: CONNECT is
+        a result of this command.
+        """
+        yield from self.claim()
+        line = command + b"\r"
+        self._start(line, len(line), prefix, ms, sink)
+        self._others = others
+        self._connects = connects
+
+    def resume(self, ms):
+        """After CONNECT or a prompt: the command goes on, its answer is due in `ms`."""
+        self.result = RUNNING
+        self._deadline = ticks_add(ticks_ms(), ms)
+
+    def wait(self):
+        """Flow: wait for the result of the command just started; returns the list of its lines (bytes)."""
+        lines = []
+        try:
+            while self.held or self.result == RUNNING:
+                if self.held:
+                    lines.append(self.framer.text())
+                    self.held = False
+                yield
+        except GeneratorExit:
+            # The flow was cancelled; the answer may still come and belongs to nobody.
+            self.held = False
+            if self.result == RUNNING:
+                self._expire()
+            raise
+        return lines
+
+    def check(self, command):
+        """Raise what the result of `command` calls for; return on success."""
+        result = self.result
+        if result in (OK, CONNECT, SEND_OK):
+            return
+        name = name_of(command)
+        if result == TIMEOUT:
+            raise TimeoutError("no answer within the documented time", command=name)
+        if result == RESTARTED:
+            raise DisconnectedError(
+                "the module restarted meanwhile; try again", command=name, errno=ECONNRESET
+            )
+        if result == CME:
+            raise (FileError if self.cme >= 400 else CommandError)("", self.cme, name)
+        raise CommandError("refused by the module", command=name)
+
+    def run(self, command, ms=ANSWER_MS, prefix=None, others=False):
+        """Flow: send `command`, wait, return its answer's lines (bytes). Raises ModemError where it failed."""
+        yield from self.start(command, ms, prefix, None, others)
+        lines = yield from self.wait()
+        self.check(command)
+        return lines
+
+    def ask(self, command, ms=ANSWER_MS):
+        """Flow: run `AT+X...` and return the fields of its first `+X: ` line, [] if there is none."""
+        prefix = prefix_of(command)
+        lines = yield from self.run(command, ms, prefix)
+        return fields(lines[0][len(prefix) :]) if lines else []
+
+
+def name_of(command):
+    """`AT+QICSGP` of `AT+QICSGP=1,...`: what may be shown, since parameters may be secret."""
+    return command.split(b"=")[0].split(b"?")[0].decode()
+
+
+def prefix_of(command):
+    """`+QIACT:` of `AT+QIACT?`: how the lines of its answer start."""
+    return command[2:].split(b"=")[0].split(b"?")[0] + b":"
+
+
+def fields(text):
+    """Split `1,"a,b",,-3` into [1, "a,b", "", -3]: bare numbers as int, all else as str. Allocates."""
+    out = []
+    text = text.strip()
+    i = 0
+    while i <= len(text):
+        if text[i : i + 1] == b'"':
+            end = text.find(b'"', i + 1)
+            end = len(text) if end < 0 else end
+            out.append(text[i + 1 : end].decode())
+            i = end + 2
+            continue
+        end = text.find(b",", i)
+        end = len(text) if end < 0 else end
+        word = text[i:end].strip()
+        try:
+            out.append(int(word))
+        except ValueError:
+            out.append(word.decode())
+        i = end + 1
+    return out

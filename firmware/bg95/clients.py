@@ -1,0 +1,191 @@
+"""The twelve client IDs: who has which, the buffers behind them, opening and closing (SSL 2.3.2, 2.3.5).
+
+An ID is busy from AT+QSSLOPEN until AT+QSSLCLOSE, also where the opening failed or the peer closed (SSL 2.4.2;
+field notes 1: reopening gives 563). An ID whose close did not get through is dirty: it is closed before it is used.
+"""
+
+from time import ticks_add, ticks_diff, ticks_ms
+
+from . import at as _at
+from .errors import ECONNRESET, EMFILE, ConnectError, ModemError, TimeoutError
+from .limits import ANSWER_MS, CLIENTS, CLOSE_S, OPEN_MS
+from .network import ip_run, settle
+from .socket import TRANSPARENT, Buffers, SSLSocket
+
+
+class Clients:
+    """Table of the modem's sockets. count: how many can be open at a time; each takes about 3 KiB, now."""
+
+    def __init__(self, modem, count):
+        self._modem = modem
+        self.table = [None] * CLIENTS
+        self.dirty = 0  # bit n: client ID n may still be busy on the module
+        self._pool = [Buffers() for _ in range(count)]
+        self._turn = 0
+        urcs = modem._at.urcs
+        urcs.append((b'+QSSLURC: "recv",', self._on_recv))
+        urcs.append((b'+QSSLURC: "closed",', self._on_closed))
+        urcs.append((b"+QSSLOPEN: ", self._on_open))
+
+    # -- hot path ------------------------------------------------------------------------------------
+
+    def step(self):
+        """Let each socket start what is due, another one first each time. No allocation."""
+        turn = self._turn + 1
+        if turn == CLIENTS:
+            turn = 0
+        self._turn = turn
+        for _ in range(CLIENTS):
+            socket = self.table[turn]
+            if socket is not None:
+                socket._step()
+            turn += 1
+            if turn == CLIENTS:
+                turn = 0
+
+    def _socket(self):
+        """The socket whose ID is the line's next field, or None. No allocation."""
+        client_id = self._modem._at.framer.next_int()
+        return self.table[client_id] if 0 <= client_id < CLIENTS else None
+
+    def _on_recv(self):
+        socket = self._socket()
+        n = self._modem._at.framer
+        n = n.next_int() if n.pos < n.end else 0
+        if socket is not None:
+            socket._on_recv(n)
+        elif n > 0:
+            self._modem._at.push(None)  # a leftover of an earlier host pushes: its data is nobody's
+
+    def _on_closed(self):
+        socket = self._socket()
+        if socket is not None:
+            socket._on_closed()
+
+    def _on_open(self):
+        socket = self._socket()
+        if socket is not None:
+            socket._on_open(self._modem._at.framer.next_int())
+
+    def fail_all(self, why):
+        """The module restarted or lost its network: every socket gets a named error. No allocation."""
+        for socket in self.table:
+            if socket is not None:
+                socket._fail(ECONNRESET, why)
+
+    # -- flows ---------------------------------------------------------------------------------------
+
+    def open(self, context, host, port, mode, timeout_ms):
+        """Flow: open a connection; returns its SSLSocket. On any error the client ID is freed."""
+        socket = yield from self._allocate(context, mode)
+        done = False
+        try:
+            yield from self._connect(socket, host, port, timeout_ms)
+            done = True
+        finally:
+            if not done:
+                self.release(socket)
+        return socket
+
+    def _allocate(self, context, mode):
+        buffers = None
+        for b in self._pool:
+            if not b.users:
+                buffers = b
+                break
+        else:
+            raise ConnectError(
+                "all %d sockets are open; close one, or construct Modem(..., sockets=n)"
+                % len(self._pool),
+                errno=EMFILE,
+            )
+        buffers.users = 1
+        try:
+            client_id = yield from self._free_id()
+            socket = SSLSocket(self._modem, context, client_id, mode, buffers)
+        except BaseException:
+            buffers.users = 0
+            raise
+        self.table[client_id] = socket
+        return socket
+
+    def _free_id(self):
+        """Flow: an ID that is free on the module; a dirty one is closed first where no other is left."""
+        for i in range(CLIENTS):
+            if self.table[i] is None and not self.dirty >> i & 1:
+                return i
+        for i in range(CLIENTS):
+            if self.table[i] is None:
+                yield from self.close_id(i)
+                return i
+        raise ConnectError("all 12 client IDs are in use; close a socket", errno=EMFILE)
+
+    def _connect(self, socket, host, port, timeout_ms):
+        """Flow: AT+QSSLOPEN and its outcome."""
+        modem = self._modem
+        at = modem._at
+        client_id = socket.client_id
+        command = b"AT+QSSLOPEN=%d,%d,%d,%s,%d,%d" % (
+            modem.pdp_ctx_id,
+            socket.context.ssl_ctx_id,
+            client_id,
+            host,
+            port,
+            socket._mode,
+        )
+        ms = OPEN_MS + socket.context.negotiate_timeout * 1000 if timeout_ms is None else timeout_ms
+        self.dirty |= 1 << client_id
+        try:
+            if socket._mode == TRANSPARENT:
+                yield from at.start(command, ms, connects=True)
+                yield from at.wait()
+                yield from settle(modem, command)
+                socket._enter_raw()
+            else:
+                yield from ip_run(modem, command, ANSWER_MS)
+                yield from self._await_open(socket, ms)
+            socket._opened()
+        except ModemError as e:
+            yield from self._give_up(client_id)
+            raise socket.context._explain(e, host)
+        self.dirty &= ~(1 << client_id)
+
+    def _await_open(self, socket, ms):
+        """Flow: wait for +QSSLOPEN: <clientID>,<err>."""
+        deadline = ticks_add(ticks_ms(), ms)
+        while socket.open_error < 0:
+            socket._check_alive()
+            if ticks_diff(ticks_ms(), deadline) >= 0:
+                raise TimeoutError("no result in %d s" % (ms // 1000), command="AT+QSSLOPEN")
+            yield
+        if socket.open_error:
+            raise ConnectError("", socket.open_error, "AT+QSSLOPEN")
+
+    def _give_up(self, client_id):
+        try:
+            yield from self.close_id(client_id)
+        except ModemError:
+            pass  # stays dirty; the error that led here says more
+
+    def close_id(self, client_id):
+        """Flow: AT+QSSLCLOSE. OK and ERROR both leave the ID free (3.5: not open is answered either way)."""
+        self.dirty |= 1 << client_id
+        at = self._modem._at
+        yield from at.start(b"AT+QSSLCLOSE=%d" % client_id, CLOSE_S * 1000 + ANSWER_MS)
+        yield from at.wait()
+        if at.result not in (_at.OK, _at.ERROR):
+            at.check(b"AT+QSSLCLOSE")
+        self.dirty &= ~(1 << client_id)
+
+    def release(self, socket):
+        """Forget the socket and return its buffers to the pool."""
+        if self.table[socket.client_id] is socket:
+            self.table[socket.client_id] = None
+            socket._buffers.users = 0
+
+    def close_leftovers(self):
+        """Flow: close what an earlier host left open (AT+QSSLSTATE, SSL 2.3.6)."""
+        for line in (yield from self._modem._at.run(b"AT+QSSLSTATE", prefix=b"+QSSLSTATE: ")):
+            client_id = _at.fields(line[len(b"+QSSLSTATE: ") :])[0]
+            if self.table[client_id] is None:
+                yield from self.close_id(client_id)

@@ -1,0 +1,212 @@
+"""The module's flash file system (UFS): certificates, keys, PSK (FILE 2). In constant memory.
+
+An upload is compared by size and 16-bit checksum, which is blind to swapped words; what the module holds already
+is compared byte by byte before anything is sent.
+"""
+
+import io
+
+from micropython import RingIO, const
+
+from . import at as _at
+from .errors import FileError
+from .limits import FILE_MS, NAME_MAX, UPLOAD_S, quoted
+
+_BLOCK = const(256)  # bytes moved at a time
+_ACK_BLOCK = const(1024)  # FILE 2.4: in ACK mode the module confirms every 1024 bytes
+_NOT_FOUND = const(405)
+
+
+class Checksum:
+    """FILE 2.4: XOR of the 16-bit big-endian words; an odd last byte is a high byte."""
+
+    def __init__(self):
+        self.value = 0
+        self._odd = 0
+
+    def update(self, data):
+        for b in data:
+            self.value ^= b if self._odd else b << 8
+            self._odd ^= 1
+
+
+class _Pipe:
+    """Sink of the framer: a ring that a flow empties while it is filled."""
+
+    def __init__(self):
+        self._ring = RingIO(2 * _BLOCK + 1)
+        self.broken = False
+
+    def room(self):
+        return 2 * _BLOCK - self._ring.any()
+
+    def put(self, buf, off, n):
+        self._ring.write(buf, off, n)
+
+    def take(self):
+        n = self._ring.any()
+        return self._ring.read(n) if n else b""
+
+    def _cut(self):
+        self.broken = True
+
+
+class Files:
+    """`modem.files`. Names are 1 to 80 bytes, no quotes or control characters. Everything here blocks and
+    allocates a little; nothing depends on the size of a file. Raises FileError with the module's number."""
+
+    def __init__(self, modem):
+        self._modem = modem
+
+    def upload(self, name, data, *, ack=False):
+        """Put `data` (bytes, or a seekable stream read from its start) on the module as `name`.
+
+        Returns True if it was sent, False if the module already held the same bytes. A different file of that name
+        is replaced. ack: let the module confirm every 1024 bytes (FILE 2.4, for a UART without flow control).
+        """
+        return self._modem.run(self._upload(name, data, ack))
+
+    def list(self):
+        """[(name, size in bytes)] of all files (AT+QFLST)."""
+        return self._modem.run(self._list())
+
+    def remove(self, name):
+        """Delete a file (AT+QFDEL). Raises FileError 405 where there is none."""
+        self._modem.run(self._modem._at.run(b"AT+QFDEL=" + quoted("name", name, NAME_MAX), FILE_MS))
+
+    def read(self, name, stream):
+        """Copy a file to `stream`.write(); returns its size."""
+        return self._modem.run(self._read(name, stream.write))
+
+    def free(self):
+        """Free bytes of the file system (AT+QFLDS)."""
+        return self._modem.run(self._modem._at.ask(b'AT+QFLDS="UFS"'))[0]
+
+    # -- flows ---------------------------------------------------------------------------------------
+
+    def _list(self, name="*"):
+        at = self._modem._at
+        command = b"AT+QFLST=" + quoted("name", name, NAME_MAX)
+        out = []
+        try:
+            for line in (yield from at.run(command, FILE_MS, b"+QFLST: ")):
+                found, size = _at.fields(line[8:])[:2]
+                out.append((found[4:] if found.startswith("UFS:") else found, size))
+        except FileError as e:
+            if e.code != _NOT_FOUND:
+                raise
+        return out
+
+    def _upload(self, name, data, ack=False):
+        quoted("name", name, NAME_MAX)
+        stream = io.BytesIO(data) if isinstance(data, (bytes, bytearray, memoryview)) else data
+        size = stream.seek(0, 2)
+        if size == 0:
+            raise ValueError("upload: %s would be empty" % name)
+        held = yield from self._list(name)
+        if held:
+            if held[0][1] == size and (yield from self._same(name, stream)):
+                return False
+            yield from self._modem._at.run(b"AT+QFDEL=" + quoted("name", name, NAME_MAX), FILE_MS)
+        yield from self._send(name, stream, size, ack)
+        return True
+
+    def _same(self, name, stream):
+        """Flow: whether the file holds what the stream does."""
+        stream.seek(0)
+        different = []
+
+        def compare(data):
+            if not different and stream.read(len(data)) != data:
+                different.append(True)
+
+        yield from self._read(name, compare)
+        return not different
+
+    def _send(self, name, stream, size, ack):
+        at = self._modem._at
+        command = b"AT+QFUPL=%s,%d,%d%s" % (
+            quoted("name", name, NAME_MAX),
+            size,
+            UPLOAD_S,
+            b",1" if ack else b"",
+        )
+        yield from at.start(command, FILE_MS, b"+QFUPL: ", connects=True)
+        yield from at.wait()
+        at.check(command)
+        stream.seek(0)
+        block = bytearray(_BLOCK)
+        checksum = Checksum()
+        sent = 0
+        at.resume(FILE_MS)
+        while sent < size:
+            n = stream.readinto(block)
+            if not n:
+                raise FileError(
+                    "the stream ended after %d of %d bytes" % (sent, size), command="AT+QFUPL"
+                )
+            at.send(block, 0, n)
+            checksum.update(memoryview(block)[:n])
+            while at.sending:
+                yield
+            sent += n
+            at.resume(FILE_MS)
+            if ack and sent % _ACK_BLOCK == 0 and sent < size:
+                yield from self._confirmed(command)
+        lines = yield from at.wait()
+        at.check(command)
+        answer = _at.fields(lines[0][8:].replace(b",", b',"') + b'"') if lines else [0, "0"]
+        if answer[0] != size or int(answer[1], 16) != checksum.value:
+            raise FileError(
+                "%s arrived as %d bytes with checksum %s, not %d and %x: bytes were lost on the UART; upload it again"
+                % (name, answer[0], answer[1], size, checksum.value),
+                command="AT+QFUPL",
+            )
+
+    def _confirmed(self, command):
+        """Flow: wait for the "A" of ACK mode."""
+        at = self._modem._at
+        at.framer.prompt = 65
+        yield from at.wait()
+        at.check(command)
+        at.resume(FILE_MS)
+
+    def _read(self, name, write):
+        """Flow: read a file through AT+QFOPEN, AT+QFREAD (whose answers are counted) and AT+QFCLOSE."""
+        at = self._modem._at
+        handle = (yield from at.ask(b"AT+QFOPEN=%s,2" % quoted("name", name, NAME_MAX), FILE_MS))[0]
+        size = 0
+        try:
+            while True:
+                n = yield from self._read_block(b"AT+QFREAD=%d,%d" % (handle, _BLOCK), write)
+                size += n
+                if n < _BLOCK:
+                    return size
+        finally:
+            if not at.dead:
+                yield from at.run(b"AT+QFCLOSE=%d" % handle, FILE_MS)
+
+    def _read_block(self, command, write):
+        at = self._modem._at
+        pipe = _Pipe()
+        size = 0
+        yield from at.start(command, FILE_MS, None, pipe, connects=True)
+        while at.result == _at.RUNNING:
+            yield
+        if pipe.broken:
+            raise FileError("bytes were lost on the UART", command="AT+QFREAD")
+        if at.result == _at.CME and at.cme == 402:  # FILE 3: "read zero byte", the end of the file
+            return 0
+        at.check(command)
+        piece = pipe.take()
+        if piece:
+            write(piece)
+            size = len(piece)
+        return size
+
+
+def checksum(data):
+    """The module's 16-bit checksum of `data` (FILE 2.4), 0..0xFFFF."""
+    c = Checksum()
+    c.update(data)
+    return c.value

@@ -1,0 +1,77 @@
+"""Times, ranges and text rules: every number the driver takes from the documents, each with its section.
+
+Sections are those of the Quectel SSL application note 1.1 ("SSL"), of its companions ("TCP/IP", "AT", "FILE",
+"HW") or of the field notes ("field"). Times are milliseconds. Nothing here blocks; only `quoted` allocates.
+"""
+
+from micropython import const
+
+# --- maximum response times -------------------------------------------------------------------
+AT_MS = const(300)  # SSL 2.3.1, 2.3.4, 2.3.6, 2.3.7 and AT: "Maximum Response Time 300 ms"
+ANSWER_MS = const(3000)  # the same with the margin modules need under load (field: up to 2 s late)
+PROMPT_MS = const(5000)  # SSL 2.3.3 says 300 ms to the "> "; a busy module is later (field)
+SEND_MS = const(120000)  # TCP/IP 2.1.8: SEND OK, "120 s, determined by the network"
+CLOSE_S = const(10)  # SSL 2.3.5: <close_timeout>, default 10 s; the answer comes within it
+OPEN_MS = const(150000)  # SSL 2.3.2: 150 s plus <negotiate_time> to +QSSLOPEN
+ACTIVATE_MS = const(150000)  # TCP/IP 2.1.3: AT+QIACT
+DEACTIVATE_MS = const(40000)  # TCP/IP 2.1.4: AT+QIDEACT
+SIM_MS = const(5000)  # AT 5.3: AT+CPIN
+COPS_MS = const(180000)  # AT 6.1: AT+COPS
+CFUN_MS = const(15000)  # AT 2.19: AT+CFUN
+REGISTER_MS = const(150000)  # AT 12.1 flow chart: 90 s CS and 60 s PS before a restart is due
+SIM_READY_MS = const(20000)  # AT 12.1 flow chart: SIM 20 s
+UPLOAD_S = const(5)  # FILE 2.4: <timeout> of AT+QFUPL, restarts with every byte
+FILE_MS = const(10000)  # FILE: a flash write or delete; the manual says 300 ms, flash takes longer
+DNS_MS = const(60000)  # TCP/IP 2.1.13: AT+QIDNSGIP
+# --- data mode --------------------------------------------------------------------------------
+GUARD_MS = const(1050)  # SSL 1.4: 1 s of silence before and after "+++"; 50 ms of margin
+ESCAPE_MS = const(3000)  # OK follows the second guard time
+PLUS_MS = const(1000)  # SSL 1.4: the three "+" within 1 s
+TAIL_MS = const(50)  # how long the start of a possible NO CARRIER may wait for its rest
+# --- start and stop ---------------------------------------------------------------------------
+BOOT_MS = const(15000)  # HW 3.7: UART ready 2.5 s (BG95) to 4.9 s (BG96) after PWRKEY; field: later
+APP_READY_MS = const(5000)  # field: APP RDY follows RDY; older firmware never sends it
+KEY_ON_MS = const(700)  # HW 3.7.1: PWRKEY low for 500 to 1000 ms
+KEY_OFF_MS = const(800)  # HW 3.7.2: PWRKEY low for 650 to 1500 ms
+OFF_MS = const(65000)  # AT 2.11: give up on POWERED DOWN after 65 s
+PROBE_MS = const(300)  # one AT while synchronising
+# --- the driver's own ---------------------------------------------------------------------------
+ASK_MS = const(1000)  # a waiting reader asks by itself this often: recv URCs get lost (field)
+RETRY_MS = const(200)  # pause after SEND FAIL (SSL 2.3.3: "retry later")
+FLUSH_MS = const(20)  # small writes wait this long for company
+
+# --- ranges -------------------------------------------------------------------------------------
+SEND_MAX = const(1460)  # SSL 2.3.3: <sendlen>
+RECV_MAX = const(1500)  # SSL 2.3.4: <readlen>
+CLIENTS = const(12)  # SSL 2.3.2: <clientID> 0-11
+CONTEXTS = const(6)  # SSL 2.3.1: <SSL_ctxID> 0-5
+COMMAND_MAX = const(256)  # AT: no limit is documented; stay well below any
+NAME_MAX = const(80)  # FILE 2: file name
+HOST_MAX = const(253)  # RFC 1035 2.3.4
+BAUDS = (115200, 9600, 19200, 38400, 57600, 230400, 460800, 921600)  # AT 2.21: AT+IPR
+
+
+def quoted(what, text, longest):
+    """Return `text` as a quoted AT string parameter (bytes). Allocates.
+
+    what: name for the error message; longest: limit in bytes. Raises ValueError where the text is empty, longer,
+    or holds a quote, a backslash or a control character: none of them can be written on an AT line (AT 1.4), and
+    none may, since a CR would end the command and start another.
+    """
+    raw = text.encode() if isinstance(text, str) else bytes(text)
+    if not 0 < len(raw) <= longest:
+        raise ValueError("%s: 1 to %d bytes, not %d" % (what, longest, len(raw)))
+    for c in raw:
+        if c < 32 or c == 34 or c == 92 or c == 127:
+            raise ValueError(
+                '%s: no quotes, backslashes or control characters ("%s")'
+                % (what, chr(c) if c > 31 else hex(c))
+            )
+    return b'"' + raw + b'"'
+
+
+def ranged(what, value, low, high):
+    """Return `value` as an int in low..high, or raise ValueError naming `what`. Allocates only to raise."""
+    if not isinstance(value, int) or not low <= value <= high:
+        raise ValueError("%s: %d to %d, not %r" % (what, low, high, value))
+    return int(value)

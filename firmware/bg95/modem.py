@@ -1,0 +1,269 @@
+"""Modem: the module as a network interface (after MicroPython's AbstractNIC). The facade over all services.
+
+What waits is written as a flow (a generator that yields while it waits). `run()` drives a flow to its end by
+polling; `bg95.aio` drives the same flows from asyncio.
+"""
+
+from time import sleep_ms
+
+from micropython import RingIO, const
+
+from . import network, power
+from .at import AT
+from .clients import Clients
+from .files import Files
+from .limits import CLIENTS, ranged
+
+try:
+    from machine import idle
+except ImportError:
+
+    def idle():
+        """Give way until the next millisecond."""
+        sleep_ms(1)
+
+
+_URC_BYTES = const(512)
+
+
+class Modem:
+    """A BG95/BG77/BG600L on a UART.
+
+    uart: machine.UART (or any object with its any, readinto, write; init where `baudrate` is given); give it an
+    rxbuf of 4096. pwrkey, status, dtr: machine.Pin or None; pwrkey.value(1) presses the key, status.value() is 1
+    while the module runs, dtr.value(0) is the working level. baudrate: the UART's rate, for finding a module that
+    was left at another one. sockets: how many can be open at a time, 1-12; each takes about 3 KiB of heap, now.
+    pdp_ctx_id: PDP context for connect(), 1-16. Sends nothing.
+    """
+
+    def __init__(
+        self, uart, *, pwrkey=None, status=None, dtr=None, baudrate=None, sockets=4, pdp_ctx_id=1
+    ):
+        self.uart = uart
+        self.pwrkey = pwrkey
+        self.status_pin = status
+        self.dtr = dtr
+        self.baudrate = baudrate
+        self.pdp_ctx_id = ranged("pdp_ctx_id", pdp_ctx_id, 1, 16)
+        self.model = self.revision = ""
+        self.epoch = 0  # starts of the module so far: what was set in an earlier one is gone
+        self.is_ready = False  # set up since its last start
+        self.boot = 0  # 1 RDY seen, 2 APP RDY seen
+        self.down = False  # POWERED DOWN seen
+        self.lost_pdp = False  # the network took the PDP context away
+        self.denials = 0
+        self.clock_ok = -1  # epoch in which the module's clock was found set
+        self.idle = idle  # called while a blocking call has nothing to do
+        self._at = AT(uart)
+        # Pieces in which a socket fills a caller's buffer behind its start without making slices.
+        self._chunks = tuple([bytearray(n) for n in (256, 64, 16, 4, 1)])
+        urcs = self._at.urcs
+        self.sockets = Clients(self, ranged("sockets", sockets, 1, CLIENTS))
+        urcs.append((b"RDY", self._on_restart))
+        urcs.append((b"APP RDY", self._on_app_ready))
+        urcs.append((b"POWERED DOWN", self._on_down))
+        urcs.append((b"NORMAL POWER DOWN", self._on_down))
+        urcs.append((b"PSM POWER DOWN", self._on_down))
+        urcs.append((b"POWER DOWN", self._on_down))
+        urcs.append((b'+QIURC: "pdpdeact",', self._on_pdp_lost))
+        for prefix in (
+            b"+CPIN:",
+            b"+CFUN:",
+            b"+QIND:",
+            b"+QUSIM:",
+            b"+CREG:",
+            b"+CGREG:",
+            b"+CEREG:",
+            b"+QIURC:",
+        ):
+            urcs.append((prefix, self._ignore))
+        self.files = Files(self)
+        self._handlers = []
+        self._urcs = None  # lines for on_urc() handlers, made with the first of them
+        self._steps = self.sockets.step
+        self._polls = self._at.poll
+
+    def __repr__(self):
+        return "<Modem %s %s>" % (self.model or "not identified", self.revision)
+
+    # -- moving on -------------------------------------------------------------------------------
+
+    def poll(self):
+        """Do what can be done now: move bytes, handle answers and URCs, start what sockets need.
+
+        Never blocks, never allocates (but for one bytes object for each URC a handler of on_urc() is given).
+        """
+        self._polls()
+        self._steps()
+        if self._urcs is not None and self._urcs.any():
+            self._deliver()
+
+    def run(self, flow):
+        """Drive a flow to its end and return its result. Blocks."""
+        try:
+            while True:
+                next(flow)
+                self.poll()
+                self.idle()
+        except StopIteration as e:
+            return e.value
+        finally:
+            flow.close()
+
+    def ready(self):
+        """Flow: the module is set up; sets it up again where it restarted."""
+        if not self.is_ready:
+            yield from power.start(self)
+
+    # -- URCs --------------------------------------------------------------------------------------
+
+    def _ignore(self):
+        pass
+
+    def _on_restart(self):
+        self.boot = 1
+        self.is_ready = False
+        self._at.restarted()
+        self.sockets.fail_all("the module restarted")
+
+    def _on_app_ready(self):
+        self.boot = 2
+
+    def _on_down(self):
+        self.down = True
+        self.is_ready = False
+        self._at.restarted()
+        self.sockets.fail_all("the module was switched off")
+
+    def _on_pdp_lost(self):
+        if self._at.framer.next_int() == self.pdp_ctx_id:
+            self.lost_pdp = True
+
+    def on_urc(self, prefix, handler):
+        """Call handler(line: bytes) for each URC that starts with `prefix` (bytes or str), after the driver's own
+        work on it. Runs at the end of poll(); up to 512 bytes of URCs wait for it, more are counted as unknown.
+        handler None removes.
+        """
+        prefix = prefix.encode() if isinstance(prefix, str) else prefix
+        self._handlers = [(p, h) for p, h in self._handlers if p != prefix]
+        if handler is not None:
+            self._handlers.append((prefix, handler))
+            if self._urcs is None:
+                self._urcs = RingIO(_URC_BYTES)
+                self._at.tap = self._tap
+
+    def _tap(self):
+        """Keep the framer's line for _deliver(). No allocation."""
+        f = self._at.framer
+        for prefix, _ in self._handlers:
+            if f.starts(prefix):
+                n = f.end - f.start
+                if self._urcs.any() + n + 1 < _URC_BYTES - 1:
+                    self._urcs.write(f.buf, f.start, n)
+                    self._urcs.write(b"\n")
+                else:
+                    self._at.unknown += 1
+                return
+
+    def _deliver(self):
+        while self._urcs.any():
+            line = self._urcs.readline()[:-1]
+            for prefix, handler in self._handlers:
+                if line.startswith(prefix):
+                    handler(line)
+
+    # -- the interface -------------------------------------------------------------------------------
+
+    def active(self, on=None):
+        """active(True): switch the module on if need be, get in step with it, set it up and identify it.
+        active(False): power_off(). active(): whether it is set up. Blocks: 0.1 s, or as long as a boot takes.
+        """
+        if on is None:
+            return self.is_ready
+        if on:
+            self.run(power.start(self))
+        else:
+            self.power_off()
+        return self.is_ready
+
+    def connect(
+        self, apn, user="", password="", *, auth=None, pin=None, ip_version=1, timeout_ms=None
+    ):
+        """Register and activate the PDP context. Blocks: up to 150 s each (TCP/IP 2.1.3), or `timeout_ms` for the
+        registration.
+
+        apn, user, password: str; auth: 0 none, 1 PAP, 2 CHAP, 3 either (default: PAP where there is a user);
+        pin: of the SIM, if it asks; ip_version: 1 IPv4, 2 IPv6, 3 both. Raises NetworkError, ValueError.
+        """
+        self.run(self._connect(apn, user, password, auth, pin, ip_version, timeout_ms))
+
+    def _connect(self, *args):
+        yield from self.ready()
+        yield from network.connect(self, *args)
+
+    def disconnect(self):
+        """Deactivate the PDP context (AT+QIDEACT); closes its connections. Blocks up to 40 s."""
+        self.run(network.deactivate(self, self.pdp_ctx_id))
+
+    def isconnected(self):
+        """Whether the PDP context is active. Asks the module (AT+QIACT?). Blocks."""
+        return self.is_ready and self.run(network.address(self, self.pdp_ctx_id)) is not None
+
+    def ipconfig(self, param):
+        """ "addr4": the IP address, str, or None; "dns": both DNS servers. Blocks."""
+        if param == "addr4":
+            return self.run(network.address(self, self.pdp_ctx_id))
+        if param == "dns":
+            return self.run(network.dns(self, self.pdp_ctx_id))
+        raise ValueError("ipconfig: addr4 or dns, not %r" % param)
+
+    def status(self, param=None):
+        """status(): whether registered. "rssi": dBm or None; "operator": name or None; "signal": the fields of
+        AT+QCSQ. Blocks.
+        """
+        return self.run(network.status(self, param))
+
+    def config(self, param):
+        """ "model", "revision". No blocking."""
+        if param == "model":
+            return self.model
+        if param == "revision":
+            return self.revision
+        raise ValueError("config: model or revision, not %r" % param)
+
+    def command(self, command, timeout_ms=3000):
+        """Send any AT command; returns the lines of its answer (list of str), without the final OK.
+
+        For the REPL: `modem.command("AT+CSQ")`. Not for commands that prompt for data. Blocks up to `timeout_ms`.
+        Raises ModemError where the module refuses, ValueError for control characters.
+        """
+        for c in command:
+            if ord(c) < 32 or ord(c) > 126:
+                raise ValueError("command: printable ASCII only, and one command at a time")
+        if command[:2].upper() != "AT":
+            raise ValueError("command: starts with AT")
+        return self.run(self._any_command(command.encode(), timeout_ms))
+
+    def _any_command(self, command, ms):
+        from .at import prefix_of
+
+        lines = yield from self._at.run(command, ms, prefix_of(command), True)
+        return [line.decode() for line in lines]
+
+    def clock(self, t=None):
+        """The module's clock (AT+CCLK) as machine.RTC's 8-tuple in UTC; with an 8-tuple, sets it. Blocks."""
+        if t is None:
+            return self.run(power.clock(self))
+        self.run(power.set_clock(self, t))
+
+    def clock_set(self):
+        """Flow: the module's clock is right, or ModemError says how to set it."""
+        return power.ensure_clock(self)
+
+    def reset(self):
+        """Restart the module (AT+CFUN=1,1, or PWRKEY) and set it up again. Open sockets fail. Blocks ~10 s."""
+        self.run(power.reset(self))
+
+    def power_off(self):
+        """Switch the module off (AT+QPOWD). Blocks up to 65 s (AT 2.11)."""
+        self.run(power.stop(self))

@@ -1,0 +1,194 @@
+"""Getting on line: SIM, registration, PDP context (AT 5.3, 6.1-6.4; TCP/IP 2.1.1-2.1.5). Flows only."""
+
+from time import ticks_add, ticks_diff, ticks_ms
+
+from . import at as _at
+from .errors import ENETDOWN, CommandError, NetworkError
+from .limits import (
+    ACTIVATE_MS,
+    ANSWER_MS,
+    COPS_MS,
+    DEACTIVATE_MS,
+    REGISTER_MS,
+    SIM_MS,
+    SIM_READY_MS,
+    quoted,
+    ranged,
+)
+
+_ASK_MS = 1000  # between two looks at the SIM or at the registration
+_HOME = 1
+_DENIED = 3
+_ROAMING = 5
+_DENIED_TIMES = 5  # a network that denies may be followed by one that does not
+
+
+def ip_run(modem, command, ms=ANSWER_MS, prefix=None):
+    """Flow: run an SSL or TCP/IP command. Their ERROR has no number: AT+QIGETERROR knows it (TCP/IP 2.1.16)."""
+    at = modem._at
+    yield from at.start(command, ms, prefix)
+    lines = yield from at.wait()
+    yield from settle(modem, command)
+    return lines
+
+
+def settle(modem, command):
+    """Flow: raise what the result of an SSL or TCP/IP command calls for, with its number."""
+    at = modem._at
+    if at.result == _at.ERROR:
+        code = yield from last_error(modem)
+        raise CommandError("", code, _at.name_of(command))
+    if at.result == _at.NO_CARRIER:
+        raise CommandError("no connection", None, _at.name_of(command), ENETDOWN)
+    at.check(command)
+
+
+def last_error(modem):
+    """Flow: the number of AT+QIGETERROR, None where it knows of no error."""
+    try:
+        answer = yield from modem._at.ask(b"AT+QIGETERROR")
+    except CommandError:
+        return None
+    code = answer[0] if answer else 0
+    return code if isinstance(code, int) and code else None
+
+
+def pause(ms):
+    """Flow: let `ms` pass."""
+    deadline = ticks_add(ticks_ms(), ms)
+    while ticks_diff(ticks_ms(), deadline) < 0:
+        yield
+
+
+def sim_ready(modem, pin=None):
+    """Flow: wait for the SIM; enter `pin` where it asks for one. Raises NetworkError."""
+    at = modem._at
+    deadline = ticks_add(ticks_ms(), SIM_READY_MS)
+    while True:
+        try:
+            state = (yield from at.ask(b"AT+CPIN?", SIM_MS))[0]
+        except CommandError as e:
+            state, code = (
+                "",
+                e.code,
+            )  # SIM busy (14) or not read yet; not inserted (10) for the first seconds
+        if state == "READY":
+            return
+        if state == "SIM PIN" and pin:
+            yield from at.run(b"AT+CPIN=" + quoted("pin", pin, 8), SIM_MS)
+            pin = None
+        elif state:
+            raise NetworkError(
+                "the SIM asks for %s: connect(pin=...) enters a PIN" % state, command="AT+CPIN"
+            )
+        elif ticks_diff(ticks_ms(), deadline) >= 0:
+            raise NetworkError(
+                "no SIM answers; is it inserted the right way round?", code, "AT+CPIN"
+            )
+        yield from pause(_ASK_MS)
+
+
+def registered(modem):
+    """Flow: whether the module is registered, at home or roaming, in any of its three domains."""
+    denied = 0
+    for command in (b"AT+CEREG?", b"AT+CGREG?", b"AT+CREG?"):
+        answer = yield from modem._at.ask(command)
+        stat = answer[1] if len(answer) > 1 else 0
+        if stat in (_HOME, _ROAMING):
+            return True
+        denied += stat == _DENIED
+    if denied:
+        modem.denials += 1
+    return False
+
+
+def register(modem, timeout_ms):
+    """Flow: wait for the registration. Raises NetworkError after `timeout_ms`, or where the network denies it."""
+    deadline = ticks_add(ticks_ms(), timeout_ms)
+    modem.denials = 0
+    while not (yield from registered(modem)):
+        if modem.denials >= _DENIED_TIMES:
+            raise NetworkError(
+                "the network denies registration: is the SIM active, and roaming allowed?"
+            )
+        if ticks_diff(ticks_ms(), deadline) >= 0:
+            raise NetworkError(
+                "not registered after %d s: check antenna and coverage" % (timeout_ms // 1000)
+            )
+        yield from pause(_ASK_MS)
+
+
+def connect(modem, apn, user, password, auth, pin, ip_version, timeout_ms):
+    """Flow of Modem.connect()."""
+    ctx = ranged("pdp_ctx_id", modem.pdp_ctx_id, 1, 16)
+    if auth is None:
+        auth = 1 if user else 0
+    setting = b"AT+QICSGP=%d,%d,%s,%s,%s,%d" % (
+        ctx,
+        ranged("ip_version", ip_version, 1, 3),
+        quoted("apn", apn, 99) if apn else b'""',
+        quoted("user", user, 64) if user else b'""',
+        quoted("password", password, 64) if password else b'""',
+        ranged("auth", auth, 0, 3),
+    )
+    yield from sim_ready(modem, pin)
+    yield from register(modem, timeout_ms or REGISTER_MS)
+    if (yield from address(modem, ctx)):
+        return  # active already, from an earlier host or an earlier call
+    yield from ip_run(modem, setting)
+    yield from activate(modem, ctx)
+
+
+def activate(modem, ctx):
+    """Flow: AT+QIACT, once more after AT+QIDEACT where it fails (field notes 1: it often needs that)."""
+    command = b"AT+QIACT=%d" % ctx
+    try:
+        yield from ip_run(modem, command, ACTIVATE_MS)
+    except CommandError:
+        yield from deactivate(modem, ctx)
+        try:
+            yield from ip_run(modem, command, ACTIVATE_MS)
+        except CommandError as e:
+            raise NetworkError(
+                "the network gives no data connection: check the APN", e.code, e.command
+            )
+    modem.lost_pdp = False
+
+
+def deactivate(modem, ctx):
+    """Flow: AT+QIDEACT; closes every connection of the context. An inactive context is no error."""
+    try:
+        yield from ip_run(modem, b"AT+QIDEACT=%d" % ctx, DEACTIVATE_MS)
+    except CommandError:
+        pass
+
+
+def address(modem, ctx):
+    """Flow: the IP address of an active PDP context as str, or None."""
+    for line in (yield from modem._at.run(b"AT+QIACT?", ACTIVATE_MS, b"+QIACT: ")):
+        answer = _at.fields(line[8:])
+        if answer[0] == ctx and answer[1] == 1:
+            return answer[3] if len(answer) > 3 else ""
+    return None
+
+
+def dns(modem, ctx):
+    """Flow: the DNS servers (str, str) of an active context; AT+QIDNSCFG answers ERROR before AT+QIACT."""
+    answer = yield from modem._at.ask(b"AT+QIDNSCFG=%d" % ctx)
+    return tuple(answer[1:3])
+
+
+def status(modem, what):
+    """Flow of Modem.status()."""
+    at = modem._at
+    if what is None:
+        return (yield from registered(modem))
+    if what == "rssi":
+        rssi = (yield from at.ask(b"AT+CSQ"))[0]
+        return None if rssi == 99 else 2 * rssi - 113
+    if what == "operator":
+        answer = yield from at.ask(b"AT+COPS?", COPS_MS)
+        return answer[2] if len(answer) > 2 else None
+    if what == "signal":
+        return tuple((yield from at.ask(b"AT+QCSQ")))
+    raise ValueError("status: rssi, operator or signal, not %r" % what)
