@@ -1,0 +1,150 @@
+"""Basic and identification commands (spec 2.1)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from ..registry import Command, Family, Int, OneOf
+from ..results import NO_CARRIER, EnterData
+from ..sockets import State
+from ..state import Profile
+
+REVISIONS = {"BG95-M3": "BG95M3LAR02A03", "BG95-M5": "BG95M5LAR02A04", "BG77": "BG77LAR02A04"}
+SUBREVISION = "_01.012.01.012"
+
+
+def revision(m: Any) -> str:
+    """The firmware revision of the model."""
+    return REVISIONS.get(m.options.model, m.options.model.replace("-", "") + "LAR02A03")
+
+
+def imei(m: Any) -> str:
+    """Fifteen digits with a right check digit, its own for every module name and seed."""
+    digest = hashlib.sha256(f"{m.name}/{m.options.seed}".encode()).digest()
+    body = "86" + str(int.from_bytes(digest[:8], "big"))[-12:].zfill(12)
+    total = 0
+    for i, char in enumerate(body):
+        digit = int(char) * (2 if i % 2 else 1)
+        total += digit // 10 + digit % 10
+    return body + str(-total % 10)
+
+
+def _setting(name: str, attribute: str, *values: int, section: str = "2.1") -> None:
+    """A one-number setting of the profile; without a number it is 0 (V.250)."""
+    command = Command(name, Family.GENERAL, section)
+
+    @command.execute_with(OneOf("value", values, default=0))
+    def assign(m: Any, value: int) -> None:
+        setattr(m.profile, attribute, value)
+
+
+_setting("E", "echo", 0, 1)
+_setting("Q", "quiet", 0, 1)
+_setting("V", "verbose", 0, 1)
+_setting("X", "x", 0, 1, 2, 3, 4)
+_setting("&C", "dcd_mode", 0, 1)
+_setting("&D", "dtr_mode", 0, 1, 2)
+
+REGISTERS = {0: 255, 3: 127, 4: 127, 5: 127, 6: 10, 7: 255, 8: 255, 10: 254}
+S = Command("S", Family.GENERAL, "2.1")
+
+
+@S.read_with(OneOf("register", tuple(REGISTERS)))
+def s_read(m: Any, register: int) -> Iterator[str]:
+    yield str(m.profile.s[register])
+
+
+@S.write(OneOf("register", tuple(REGISTERS)), Int("value", 0, 255, default=0))
+def s_write(m: Any, register: int, value: int) -> None:
+    if value > REGISTERS[register]:
+        raise S.parameter_error()
+    m.profile.s[register] = value
+
+
+I = Command("I", Family.GENERAL, "2.1")  # noqa: E741 - the command's name
+
+
+@I.execute_with(OneOf("value", (0,), default=0))
+def identify(m: Any, value: int) -> Iterator[str]:
+    yield "Quectel"
+    yield m.options.model
+    yield f"Revision: {revision(m)}"
+
+
+def _identification(text: Any, *names: str) -> None:
+    for name in names:
+        command = Command(name, Family.GENERAL, "2.1", test="")
+
+        @command.execute
+        def show(m: Any) -> Iterator[str]:
+            yield text(m)
+
+
+_identification(lambda m: "Quectel", "+CGMI", "+GMI")
+_identification(lambda m: m.options.model, "+CGMM", "+GMM")
+_identification(revision, "+CGMR", "+GMR")
+_identification(lambda m: revision(m) + SUBREVISION, "+QGMR")
+_identification(imei, "+GSN", "+CGSN")
+
+
+def _profile_command(name: str) -> Any:
+    command = Command(name, Family.GENERAL, "2.1")
+    return command.execute_with(OneOf("profile", (0,), default=0))
+
+
+@_profile_command("&F")
+def factory(m: Any, profile: int) -> None:
+    """The baud rate stays (spec 2.1)."""
+    m.profile = Profile()
+
+
+@_profile_command("&W")
+def store(m: Any, profile: int) -> None:
+    m.nv.profile = m.profile.stored()
+    m.nv.baud = m.wanted_baud  # AT+IPR=115200;&W stores the rate that is about to apply
+
+
+@_profile_command("Z")
+def reload(m: Any, profile: int) -> None:
+    m.profile = replace(m.nv.profile, s=dict(m.nv.profile.s))
+
+
+V = Command("&V", Family.GENERAL, "2.1")
+
+
+@V.execute
+def view(m: Any) -> Iterator[str]:
+    """In the order that a BG95-M5 prints (spec 2.1)."""
+    p = m.profile
+    yield from (f"&C: {p.dcd_mode}", f"&D: {p.dtr_mode}", "&F: 0", "&W: 0")
+    yield from (f"Q: {p.quiet}", f"V: {p.verbose}", f"X: {p.x}", "Z: 0", f"E: {p.echo}")
+    for register in (0, 4, 5, 6, 7, 8, 10, 3):
+        yield f"S{register}: {p.s[register]}"
+
+
+O = Command("O", Family.GENERAL, "1.4.3")  # noqa: E741 - the command's name
+
+
+@O.execute_with(OneOf("value", (0,), default=0))
+def online(m: Any, value: int) -> Any:
+    """Back to the connection that left transparent mode last (spec 1.4.3)."""
+    socket = m.last_transparent
+    if socket is None or socket.state is not State.CONNECTED:
+        return NO_CARRIER
+    return EnterData(socket)
+
+
+CMEE = Command("+CMEE", Family.GENERAL, "2.4", test="(0-2)")
+
+
+@CMEE.read
+def cmee_read(m: Any) -> Iterator[str]:
+    yield f"+CMEE: {m.profile.cmee}"
+
+
+@CMEE.write(Int("n", 0, 2))
+def cmee_write(m: Any, n: int) -> None:
+    m.profile.cmee = n

@@ -1,0 +1,79 @@
+"""The clock (spec 2.9)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..registry import Command, Family, Int, OneOf, Text
+from ..results import CmeError
+
+_CLOCK = re.compile(r"(\d\d)/(\d\d)/(\d\d),(\d\d):(\d\d):(\d\d)([+-]\d\d)")
+
+CCLK = Command("+CCLK", Family.GENERAL, "2.9", test="")
+
+
+def _zone(quarters: int) -> str:
+    return f"{quarters:+03d}"
+
+
+@CCLK.read
+def cclk_read(m: Any) -> Iterator[str]:
+    local = m.rtc.local(m.now)
+    yield f'+CCLK: "{local:%y/%m/%d,%H:%M:%S}{_zone(m.rtc.zone)}"'
+
+
+@CCLK.write(Text("time", 32))
+def cclk_write(m: Any, text: str) -> None:
+    match = _CLOCK.fullmatch(text)
+    if not match:
+        raise CmeError(3)
+    year, month, day, hour, minute, second, zone = map(int, match.groups())
+    if not -48 <= zone <= 56:
+        raise CmeError(3)
+    century = 1900 if year >= 80 else 2000  # the unsynchronised clock says 80
+    try:
+        local = datetime(century + year, month, day, hour, minute, second)
+    except ValueError:
+        raise CmeError(3) from None
+    m.rtc.set_utc(local - timedelta(minutes=15 * zone), zone, m.now)
+
+
+QLTS = Command("+QLTS", Family.GENERAL, "2.9", test="(0-2)")
+
+
+def _qlts(m: Any, mode: int) -> str:
+    if m.rtc.network_time is None:
+        return '+QLTS: ""'
+    if mode == 0:
+        utc, zone = m.rtc.network_time
+        shown = utc + timedelta(minutes=15 * zone)
+    else:
+        zone = m.rtc.zone
+        shown = m.rtc.utc(m.now) if mode == 1 else m.rtc.local(m.now)
+    return f'+QLTS: "{shown:%Y/%m/%d,%H:%M:%S}{_zone(zone)},0"'
+
+
+@QLTS.execute
+def qlts(m: Any) -> Iterator[str]:
+    yield _qlts(m, 0)
+
+
+@QLTS.write(Int("mode", 0, 2))
+def qlts_write(m: Any, mode: int) -> Iterator[str]:
+    yield _qlts(m, mode)
+
+
+CTZU = Command("+CTZU", Family.GENERAL, "2.9", test="(0,1)")
+
+
+@CTZU.read
+def ctzu_read(m: Any) -> Iterator[str]:
+    yield f"+CTZU: {m.nv.ctzu}"
+
+
+@CTZU.write(OneOf("onoff", (0, 1)))
+def ctzu_write(m: Any, onoff: int) -> None:
+    m.nv.ctzu = onoff

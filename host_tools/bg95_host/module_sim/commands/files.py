@@ -1,0 +1,268 @@
+"""The flash file system's commands (spec 2.8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..flash import NAME_BYTES, checksum
+from ..registry import Command, Family, Int, OneOf, Text
+from ..results import Aborted, CmeError, Raw, Receive, Word
+
+DEFAULT_SIZE = 10240
+BLOCK = 1024  # ACK mode, spec 2.8.1
+MOST_OPEN = 10
+NAME = Text("filename", NAME_BYTES)
+(
+    LARGER_THAN_FILE,
+    NOT_FOUND,
+    BAD_NAME,
+    EXISTS,
+    TOO_MANY_OPEN,
+    READ_ONLY,
+    BAD_HANDLE,
+    NO_SPACE,
+    IS_OPEN,
+) = (401, 405, 406, 407, 413, 414, 416, 420, 426)
+
+
+def plain_name(name: str) -> str:
+    """A file name without the optional UFS: prefix; raises 406."""
+    name = name[4:] if name.upper().startswith("UFS:") else name
+    if not name:
+        raise CmeError(BAD_NAME)
+    return name
+
+
+def existing(m: Any, name: str) -> str:
+    """The name of a file that is there; raises 405."""
+    name = plain_name(name)
+    if name not in m.flash:
+        raise CmeError(NOT_FOUND)
+    return name
+
+
+QFLDS = Command("+QFLDS", Family.FILE, "2.8", test="")
+
+
+@QFLDS.execute
+def qflds(m: Any) -> Iterator[str]:
+    yield f"+QFLDS: {m.flash.used},{len(m.flash.names())}"
+
+
+@QFLDS.write(Text("storage", 8))
+def qflds_ufs(m: Any, storage: str) -> Iterator[str]:
+    if storage.upper() != "UFS":
+        raise CmeError(400)
+    yield f"+QFLDS: {m.flash.free},{m.flash.total}"
+
+
+QFLST = Command("+QFLST", Family.FILE, "2.8", test="")
+
+
+@QFLST.execute
+def qflst(m: Any) -> Iterator[str]:
+    for name in m.flash.names():
+        yield f'+QFLST: "{name}",{m.flash.size(name)}'
+
+
+@QFLST.write(Text("pattern", NAME_BYTES))
+def qflst_one(m: Any, pattern: str) -> Iterator[str]:
+    if pattern == "*":
+        yield from qflst(m)
+        return
+    name = existing(m, pattern)
+    yield f'+QFLST: "{name}",{m.flash.size(name)}'
+
+
+QFDEL = Command("+QFDEL", Family.FILE, "2.8", test="<filename>")
+
+
+@QFDEL.write(NAME)
+def qfdel(m: Any, name: str) -> None:
+    doomed = m.flash.names() if name == "*" else [existing(m, name)]
+    open_names = {file.name for file in m.open_files.values()}
+    if open_names.intersection(doomed):
+        raise CmeError(IS_OPEN)
+    for each in doomed:
+        m.flash.delete(each)
+
+
+QFUPL = Command("+QFUPL", Family.FILE, "2.8.1")
+
+
+@QFUPL.tests
+def qfupl_test(m: Any) -> Iterator[str]:
+    yield f"+QFUPL: <filename>[,(1-{m.flash.free})[,(1-65535)[,(0,1)]]]"
+
+
+@QFUPL.write(
+    NAME,
+    Int("size", 1, 2**31 - 1, default=DEFAULT_SIZE),
+    Int("timeout", 1, 65535, default=5),
+    OneOf("ackmode", (0, 1), default=0),
+)
+def qfupl(m: Any, name: str, size: int, timeout: int, ack: int) -> Iterator[Any]:
+    name = plain_name(name)
+    if name in m.flash:
+        raise CmeError(EXISTS)
+    if size > m.flash.free and (size != DEFAULT_SIZE or not m.flash.free):
+        raise CmeError(NO_SPACE)
+    yield Word("CONNECT")
+    try:
+        data = yield Receive(
+            size, idle=timeout, ack_every=BLOCK if ack else 0, abort_on_escape=True
+        )
+    except Aborted as aborted:
+        m.flash.put(name, aborted.args[0])
+        raise
+    m.flash.put(name, data)
+    yield f"+QFUPL: {len(data)},{checksum(data)}"
+
+
+QFDWL = Command("+QFDWL", Family.FILE, "2.8", test="<filename>")
+
+
+@QFDWL.write(NAME)
+def qfdwl(m: Any, name: str) -> Iterator[Any]:
+    data = m.flash.get(existing(m, name))
+    yield Word("CONNECT")
+    m.trace("module", len=len(data))
+    yield Raw(data + b"\r\n")
+    yield f"+QFDWL: {len(data)},{checksum(data)}"
+
+
+# -- open files ------------------------------------------------------------------------------------
+
+
+@dataclass
+class OpenFile:
+    """A handle's file, place and mode."""
+
+    name: str
+    mode: int
+    offset: int = 0
+
+
+HANDLE = Int("filehandle", 0, 2**31 - 1)
+
+
+def opened(m: Any, handle: int) -> OpenFile:
+    """The open file behind a handle; raises 416."""
+    if handle not in m.open_files:
+        raise CmeError(BAD_HANDLE)
+    return m.open_files[handle]
+
+
+QFOPEN = Command("+QFOPEN", Family.FILE, "2.8", test="<filename>[,(0-2)]")
+
+
+@QFOPEN.write(NAME, Int("mode", 0, 2, default=0))
+def qfopen(m: Any, name: str, mode: int) -> Iterator[str]:
+    """0 open or create, 1 create or truncate, 2 read only (spec 2.8)."""
+    name = existing(m, name) if mode == 2 else plain_name(name)
+    if any(file.name == name for file in m.open_files.values()):
+        raise CmeError(IS_OPEN)
+    if len(m.open_files) >= MOST_OPEN:
+        raise CmeError(TOO_MANY_OPEN)
+    if mode == 1 or name not in m.flash:
+        m.flash.put(name, b"")
+    handle = m.next_handle
+    m.next_handle += 1
+    m.open_files[handle] = OpenFile(name, mode)
+    yield f"+QFOPEN: {handle}"
+
+
+@QFOPEN.read
+def qfopen_read(m: Any) -> Iterator[str]:
+    for handle, file in m.open_files.items():
+        yield f'+QFOPEN: "{file.name}",{handle},{file.mode}'
+
+
+QFREAD = Command("+QFREAD", Family.FILE, "2.8", test="<filehandle>[,<length>]")
+
+
+@QFREAD.write(HANDLE, Int("length", 1, 2**31 - 1, default=None))
+def qfread(m: Any, handle: int, length: int | None) -> Iterator[Any]:
+    file = opened(m, handle)
+    content = m.flash.get(file.name) or b""
+    end = len(content) if length is None else file.offset + length
+    data = content[file.offset : end]
+    file.offset += len(data)
+    m.trace("module", len=len(data))
+    yield Word(f"CONNECT {len(data)}")
+    yield Raw(data)
+
+
+QFWRITE = Command("+QFWRITE", Family.FILE, "2.8", test="<filehandle>[,<length>[,<timeout>]]")
+
+
+@QFWRITE.write(
+    HANDLE, Int("length", 1, 2**31 - 1, default=DEFAULT_SIZE), Int("timeout", 1, 65535, default=5)
+)
+def qfwrite(m: Any, handle: int, length: int, timeout: int) -> Iterator[Any]:
+    file = opened(m, handle)
+    if file.mode == 2:
+        raise CmeError(READ_ONLY)
+    yield Word("CONNECT")
+    try:
+        data = yield Receive(length, idle=timeout, abort_on_escape=True)
+    except Aborted as aborted:
+        _store(m, file, aborted.args[0])
+        raise
+    written = _store(m, file, data)
+    yield f"+QFWRITE: {written},{m.flash.size(file.name)}"
+
+
+def _store(m: Any, file: OpenFile, data: bytes) -> int:
+    """Write at the file's place; what does not fit is not written."""
+    old = m.flash.get(file.name) or b""
+    growth = max(0, file.offset + len(data) - len(old))
+    data = data[: len(data) - max(0, growth - m.flash.free)]
+    m.flash.put(file.name, old[: file.offset] + data + old[file.offset + len(data) :])
+    file.offset += len(data)
+    return len(data)
+
+
+QFSEEK = Command("+QFSEEK", Family.FILE, "2.8", test="<filehandle>,<offset>[,(0,1,2)]")
+
+
+@QFSEEK.write(HANDLE, Int("offset", 0, 2**31 - 1), OneOf("position", (0, 1, 2), default=0))
+def qfseek(m: Any, handle: int, offset: int, position: int) -> None:
+    """From the start (0), from the place (1), from the end (2)."""
+    file = opened(m, handle)
+    size = m.flash.size(file.name)
+    place = (offset, file.offset + offset, size - offset)[position]
+    if not 0 <= place <= size:
+        raise CmeError(LARGER_THAN_FILE)
+    file.offset = place
+
+
+QFPOSITION = Command("+QFPOSITION", Family.FILE, "2.8", test="<filehandle>")
+
+
+@QFPOSITION.write(HANDLE)
+def qfposition(m: Any, handle: int) -> Iterator[str]:
+    yield f"+QFPOSITION: {opened(m, handle).offset}"
+
+
+QFTUCAT = Command("+QFTUCAT", Family.FILE, "2.8", test="<filehandle>")
+
+
+@QFTUCAT.write(HANDLE)
+def qftucat(m: Any, handle: int) -> None:
+    """Cut the file at its place."""
+    file = opened(m, handle)
+    if file.mode == 2:
+        raise CmeError(READ_ONLY)
+    m.flash.put(file.name, (m.flash.get(file.name) or b"")[: file.offset])
+
+
+QFCLOSE = Command("+QFCLOSE", Family.FILE, "2.8", test="<filehandle>")
+
+
+@QFCLOSE.write(HANDLE)
+def qfclose(m: Any, handle: int) -> None:
+    opened(m, handle)
+    del m.open_files[handle]

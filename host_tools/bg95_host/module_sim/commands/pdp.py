@@ -1,0 +1,137 @@
+"""PDP contexts and name resolution (spec 2.6.1-2.6.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..registry import Command, Family, Int, Text
+from ..results import TcpipError, Wait
+from ..tables import SSL_ERRORS
+
+MOST_ACTIVE = 3  # spec 2.6.2
+CONTEXT_ID = Int("contextID", 1, 16)
+
+QICSGP = Command(
+    "+QICSGP",
+    Family.TCPIP,
+    "2.6.1",
+    test="(1-16),(1,2),<APN>,<username>,<password>,(0-3)",
+)
+
+
+@QICSGP.write(
+    CONTEXT_ID,
+    Int("context_type", 1, 3, default=None),
+    Text("APN", 100, default=None),
+    Text("username", 64, default=None),
+    Text("password", 64, default=None, secret=True),
+    Int("authentication", 0, 3, default=None),
+)
+def qicsgp(
+    m: Any,
+    context_id: int,
+    context_type: int | None,
+    apn: str | None,
+    username: str | None,
+    password: str | None,
+    authentication: int | None,
+) -> Iterator[str]:
+    context = m.pdp[context_id]
+    if context_type is None:
+        yield (
+            f'+QICSGP: {context.context_type},"{context.apn}","{context.username}",'
+            f'"{context.password}",{context.authentication}'
+        )
+        return
+    if apn is None:
+        raise TcpipError(552)
+    context.context_type, context.apn, context.configured = context_type, apn, True
+    for name, value in (
+        ("username", username),
+        ("password", password),
+        ("authentication", authentication),
+    ):
+        if value is not None:
+            setattr(context, name, value)
+
+
+QIACT = Command("+QIACT", Family.TCPIP, "2.6.2", test="(1-16)", max_time=150)
+
+
+@QIACT.read
+def qiact_read(m: Any) -> Iterator[str]:
+    for cid, context in m.pdp.items():
+        if context.active:
+            yield f'+QIACT: {cid},1,{context.context_type},"{context.address}"'
+
+
+@QIACT.write(CONTEXT_ID)
+def qiact_write(m: Any, context_id: int) -> Iterator[Any]:
+    context = m.pdp[context_id]
+    if context.active:
+        if m.traits.activate_active_context == "error":
+            raise TcpipError(572)
+        return
+    yield Wait(m.traits.pdp_activation_s)
+    if not (m.radio.registered and m.radio.attached):
+        raise TcpipError(561)
+    if sum(other.active for other in m.pdp.values()) >= MOST_ACTIVE:
+        raise TcpipError(572)
+    context.active = True
+    context.address = f"100.64.0.{context_id}"
+
+
+QIDEACT = Command("+QIDEACT", Family.TCPIP, "2.6.3", test="(1-16)", max_time=40)
+
+
+@QIDEACT.write(CONTEXT_ID)
+def qideact(m: Any, context_id: int) -> Iterator[Any]:
+    """Closes the context's connections; these are local closes, no URC follows."""
+    yield Wait(m.traits.pdp_deactivation_s)
+    for socket in list(m.sockets.values()):
+        if socket.pdp_id == context_id:
+            socket.close(1)
+    m.deactivate(context_id, "AT+QIDEACT")
+
+
+QIGETERROR = Command("+QIGETERROR", Family.TCPIP, "2.6.4", test="", sets_error=False)
+
+
+@QIGETERROR.execute
+def qigeterror(m: Any) -> Iterator[str]:
+    comma = ", " if m.traits.geterror_space else ","
+    yield f"+QIGETERROR: {m.last_error}{comma}{SSL_ERRORS[m.last_error]}"
+
+
+QIDNSCFG = Command("+QIDNSCFG", Family.TCPIP, "2.6.6", test="(1-16),<pridnsaddr>,<secdnsaddr>")
+
+
+@QIDNSCFG.write(CONTEXT_ID, Text("pri", 64, default=None), Text("sec", 64, default=None))
+def qidnscfg(m: Any, context_id: int, pri: str | None, sec: str | None) -> Iterator[str]:
+    context = m.pdp[context_id]
+    if pri is None:
+        if not context.active:
+            raise TcpipError(572)
+        yield '+QIDNSCFG: {},"{}","{}"'.format(context_id, *context.dns)
+    else:
+        context.dns = (pri, context.dns[1] if sec is None else sec)
+
+
+QIDNSGIP = Command("+QIDNSGIP", Family.TCPIP, "2.6.6", test="(1-16),<hostname>", max_time=60)
+
+
+@QIDNSGIP.write(CONTEXT_ID, Text("hostname", 255))
+def qidnsgip(m: Any, context_id: int, hostname: str) -> None:
+    if not m.pdp[context_id].active:
+        raise TcpipError(572)
+
+    def resolved(addresses: list[str]) -> None:
+        if not addresses:
+            m.urc('+QIURC: "dnsgip",565')
+            return
+        m.urc(f'+QIURC: "dnsgip",0,{len(addresses)},600')
+        for address in addresses:
+            m.urc(f'+QIURC: "dnsgip","{address}"')
+
+    m.resolve(context_id, hostname, resolved)

@@ -1,0 +1,64 @@
+"""The serial port and where URCs go (spec 2.5, 2.11)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..registry import Choice, Command, Family, Int, OneOf
+from ..results import Final
+from ..tables import BAUD_RATES
+
+IPR = Command("+IPR", Family.GENERAL, "2.5", test=f"(),({','.join(map(str, BAUD_RATES))})")
+
+
+@IPR.read
+def ipr_read(m: Any) -> Iterator[str]:
+    yield f"+IPR: {m.wanted_baud}"
+
+
+@IPR.write(OneOf("rate", BAUD_RATES))
+def ipr_write(m: Any, rate: int) -> Final:
+    """The rate changes when the OK has left at the old one."""
+    m.wanted_baud = rate
+    return Final("OK", then=lambda: m.set_baud(rate))
+
+
+IFC = Command("+IFC", Family.GENERAL, "2.5", test="(0,2),(0,2)")
+
+
+@IFC.read
+def ifc_read(m: Any) -> Iterator[str]:
+    yield "+IFC: {},{}".format(*m.profile.ifc)
+
+
+@IFC.write(OneOf("dce_by_dte", (0, 2)), OneOf("dte_by_dce", (0, 2), default=None))
+def ifc_write(m: Any, dce_by_dte: int, dte_by_dce: int | None) -> None:
+    kept = m.profile.ifc[1]
+    m.profile.ifc = (dce_by_dte, kept if dte_by_dce is None else dte_by_dce)
+
+
+ICF = Command("+ICF", Family.GENERAL, "2.5", test="(3),(3)")
+
+
+@ICF.read
+def icf_read(m: Any) -> Iterator[str]:
+    yield "+ICF: {},{}".format(*m.profile.icf)
+
+
+@ICF.write(OneOf("format", (3,)), Int("parity", 0, 3, default=3))
+def icf_write(m: Any, frame: int, parity: int) -> None:
+    m.profile.icf = (frame, parity)
+
+
+PORTS = ("usbat", "usbmodem", "uart1")
+QURCCFG = Command("+QURCCFG", Family.GENERAL, "2.11", test='"urcport",("usbat","usbmodem","uart1")')
+
+
+@QURCCFG.write(Choice("item", ("urcport",)), Choice("port", PORTS, default=None))
+def qurccfg_write(m: Any, item: str, port: str | None) -> Iterator[str]:
+    """Saved at once, effective at once."""
+    if port is None:
+        yield f'+QURCCFG: "urcport","{m.nv.urcport}"'
+    else:
+        m.nv.urcport = port

@@ -1,0 +1,62 @@
+"""AT+QSSLCFG: the six SSL contexts (spec 1.6.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..registry import AsWritten, Choice, Command, Family, Int, Text
+from ..results import TcpipError
+from ..syntax import Param
+from ..tables import ALL_SUITES, CONFIG_ITEMS, SUITES
+
+LONGEST_PATH = 80  # a UFS file name, spec 2.8
+
+QSSLCFG = Command("+QSSLCFG", Family.SSL, "1.6.1")
+
+
+@QSSLCFG.tests
+def qsslcfg_test(m: Any) -> Iterator[str]:
+    suites = ",".join(f"0X{code:04X}" for code in (*SUITES, ALL_SUITES))
+    for item in CONFIG_ITEMS.values():
+        values = f"({suites})" if item.kind == "suite" else item.test
+        yield f'+QSSLCFG: "{item.name}",(0-5),{values}'
+
+
+@QSSLCFG.write(
+    Choice("item", tuple(CONFIG_ITEMS)), Int("SSL_ctxID", 0, 5), AsWritten("value", default=None)
+)
+def qsslcfg(m: Any, name: str, ctx_id: int, value: Param | None) -> Iterator[str]:
+    """Query without a value. AT+QSSLCFG="session",1 asks, it does not switch on."""
+    context = m.ssl[ctx_id]
+    if value is None:
+        yield f'+QSSLCFG: "{name}",{ctx_id},{_shown(name, context.values[name])}'
+        return
+    try:
+        context.values[name] = _parsed(name, value, m.traits.quoted_numbers)
+    except ValueError:
+        raise TcpipError(552) from None
+
+
+def _shown(name: str, value: Any) -> str:
+    kind = CONFIG_ITEMS[name].kind
+    if kind == "path":
+        return f'"{value}"'
+    return f"0X{value:04X}" if kind == "suite" else str(value)
+
+
+def _parsed(name: str, param: Param, quoted_numbers: bool) -> int | str:
+    item = CONFIG_ITEMS[name]
+    if item.kind == "path":
+        return Text(name, LONGEST_PATH).value(param, quoted_numbers)
+    if item.kind == "int":
+        return Int(name, item.low, item.high).value(param, quoted_numbers)
+    if param.quoted and not quoted_numbers:
+        raise ValueError("a quoted suite")  # "0XFFFF" is refused, field notes 1
+    text = param.text.upper()
+    if not (text.startswith("0X") and len(text) == 6):
+        raise ValueError("a suite is 0X and four hex digits")
+    code = int(text[2:], 16)
+    if code != ALL_SUITES and code not in SUITES:
+        raise ValueError("not a suite of the module")
+    return code

@@ -1,0 +1,206 @@
+"""SSL connections: open, send, receive, close, state, mode switch (spec 1.4, 1.6.2-1.6.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..registry import Command, Family, Int, Text
+from ..results import (
+    NOTHING,
+    SEND_FAIL,
+    SEND_OK,
+    EnterData,
+    Final,
+    Raw,
+    Receive,
+    TcpipError,
+    Until,
+)
+from ..sockets import TRANSPARENT, Socket, State
+
+CTRL_Z, ESC = 0x1A, 0x1B
+MOST_SENT = 1460
+MOST_READ = 1500
+CLIENT_ID = Int("clientID", 0, 11)
+
+QSSLOPEN = Command(
+    "+QSSLOPEN",
+    Family.SSL,
+    "1.6.2",
+    test="(1-16),(0-5),(0-11),<serveraddr>,<server_port>[,(0-2)]",
+    max_time=450,
+)
+
+
+@QSSLOPEN.write(
+    Int("pdp_ctxID", 1, 16),
+    Int("SSL_ctxID", 0, 5),
+    CLIENT_ID,
+    Text("serveraddr", 255),
+    Int("server_port", 0, 65535),
+    Int("access_mode", 0, 2, default=0),
+)
+def qsslopen(
+    m: Any, pdp_id: int, ssl_ctx_id: int, client_id: int, host: str, port: int, mode: int
+) -> Iterator[Any]:
+    protocol = "udp" if m.ssl[ssl_ctx_id].dtls else "tcp"
+    socket = Socket(
+        m, client_id, pdp_id, host, port, mode, ssl_ctx_id=ssl_ctx_id, protocol=protocol
+    )
+    result = yield from open_socket(m, socket)
+    return result
+
+
+def open_socket(m: Any, socket: Socket) -> Iterator[Any]:
+    """Claim the ID and start. Mode 2 waits for the result, the others report it by URC."""
+    if not socket.host or m.faults.stack_is_dead(m):
+        raise TcpipError(552)
+    if socket.client_id in m.sockets:
+        raise TcpipError(563)
+    if not m.pdp[socket.pdp_id].active:
+        raise TcpipError(572)
+    m.sockets[socket.client_id] = socket
+    socket.open()
+    if socket.mode != TRANSPARENT:
+        return None
+    yield Until(socket.opened)
+    if not socket.opened.value:
+        return EnterData(socket)
+    if m.traits.transparent_open_failure == "urc":
+        return NOTHING
+    raise TcpipError(socket.opened.value)
+
+
+def ssl_socket(m: Any, client_id: int) -> Socket:
+    """The SSL connection with this ID, in any state; raises 567 where there is none."""
+    socket = m.sockets.get(client_id)
+    if socket is None or not socket.is_ssl:
+        raise TcpipError(567)
+    return socket
+
+
+QSSLSEND = Command("+QSSLSEND", Family.SSL, "1.6.3", test="(0-11)[,(1-1460)]", max_time=120)
+
+
+@QSSLSEND.write(CLIENT_ID, Int("sendlen", 1, MOST_SENT, default=None))
+def qsslsend(m: Any, client_id: int, size: int | None) -> Iterator[Any]:
+    result = yield from send(m, ssl_socket(m, client_id), size, echo=m.traits.echo_payload)
+    return result
+
+
+def send(m: Any, socket: Socket, size: int | None, echo: bool) -> Iterator[Any]:
+    """Prompt, data, SEND OK: the same for SSL and TCP (spec 3.1)."""
+    if socket.state is not State.CONNECTED:
+        raise TcpipError(567)
+    yield Raw(m.traits.prompt.encode("latin-1"))
+    if size is None:
+        data = yield from _variable(m, echo)
+        if data is None:
+            if m.traits.cancel_send == "error":
+                raise TcpipError(571)
+            return Final("OK")
+    else:
+        data = yield Receive(size, echo=echo)
+    if socket.state is not State.CONNECTED:
+        raise TcpipError(567)
+    if m.faults.send_fails(m) or not socket.room_for(len(data)):
+        m.count("send_fail")
+        return SEND_FAIL
+    if data and not socket.send(data):
+        raise TcpipError(567)
+    return SEND_OK
+
+
+def _variable(m: Any, echo: bool) -> Iterator[Any]:
+    """Data up to Ctrl-Z, or None if ESC cancelled it."""
+    data = yield Receive(MOST_SENT + 1, ends=bytes((CTRL_Z, ESC)), echo=echo)
+    if data[-1] == ESC:
+        return None
+    if data[-1] == CTRL_Z:
+        return data[:-1]
+    if m.traits.send_overrun == "send":
+        return data[:MOST_SENT]
+    while data[-1] not in (CTRL_Z, ESC):  # the rest is still data, not a command
+        data = yield Receive(MOST_SENT, ends=bytes((CTRL_Z, ESC)), echo=echo)
+    raise TcpipError(552)
+
+
+QSSLRECV = Command("+QSSLRECV", Family.SSL, "1.6.4", test="(0-11),(1-1500)")
+
+
+@QSSLRECV.write(CLIENT_ID, Int("readlen", 0, MOST_READ, default=MOST_READ))
+def qsslrecv(m: Any, client_id: int, size: int) -> Iterator[Any]:
+    socket = ssl_socket(m, client_id)
+    if socket.state not in (State.CONNECTED, State.CLOSING):
+        raise TcpipError(567)
+    yield from receive(m, socket, "+QSSLRECV", size)
+
+
+def receive(m: Any, socket: Socket, name: str, size: int) -> Iterator[Any]:
+    """Counters, nothing, or data: the same for SSL and TCP (spec 1.6.4)."""
+    if size == 0:
+        unread = len(socket.received)
+        yield f"{name}: {socket.bytes_read + unread},{socket.bytes_read},{unread}"
+        return
+    data = socket.read(size)
+    yield f"{name}: {len(data)}"
+    if data:
+        m.trace("module", len=len(data))
+        yield Raw(data + (b"\r\n" if m.traits.crlf_after_data else b""))
+
+
+QSSLCLOSE = Command("+QSSLCLOSE", Family.SSL, "1.6.5", test="(0-11),(0-65535)", max_time=10)
+
+
+@QSSLCLOSE.write(CLIENT_ID, Int("close_timeout", 0, 65535, default=10))
+def qsslclose(m: Any, client_id: int, timeout: int) -> None:
+    socket = m.sockets.get(client_id)
+    if socket is None:
+        if m.traits.close_unopened == "error":
+            raise TcpipError(567)
+        return
+    ssl_socket(m, client_id).close(timeout)
+
+
+QSSLSTATE = Command("+QSSLSTATE", Family.SSL, "1.6.6", test="")
+
+
+def _state_line(socket: Socket) -> str:
+    return (
+        f'+QSSLSTATE: {socket.client_id},"SSLClient","{socket.address}",{socket.port},'
+        f"{socket.local_port},{int(socket.state)},{socket.pdp_id},{socket.client_id},"
+        f'{socket.mode},"uart1",{socket.ssl_ctx_id}'
+    )
+
+
+@QSSLSTATE.execute
+def qsslstate_all(m: Any) -> Iterator[str]:
+    for client_id in sorted(m.sockets):
+        if m.sockets[client_id].is_ssl:
+            yield _state_line(m.sockets[client_id])
+
+
+QSSLSTATE.read(qsslstate_all)  # not documented; the sibling answers so, spec 1.6.6
+
+
+@QSSLSTATE.write(CLIENT_ID)
+def qsslstate_one(m: Any, client_id: int) -> Iterator[str]:
+    socket = m.sockets.get(client_id)
+    if socket is not None and socket.is_ssl:
+        yield _state_line(socket)
+
+
+QISWTMD = Command("+QISWTMD", Family.SSL, "2.6.5", test="(0-11),(0-2)")
+
+
+@QISWTMD.write(Int("connectID", 0, 11), Int("access_mode", 0, 2))
+def qiswtmd(m: Any, client_id: int, mode: int) -> Any:
+    """Works on SSL and TCP sockets alike (spec 1.4.1)."""
+    socket = m.sockets.get(client_id)
+    if socket is None or socket.state is not State.CONNECTED:
+        raise TcpipError(567)
+    if mode == TRANSPARENT:
+        return EnterData(socket)
+    socket.switch(mode)
+    return None

@@ -1,0 +1,175 @@
+"""Plain TCP and UDP sockets: the twins of the SSL commands (spec 2.6.8, 2.6.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..registry import AsWritten, Choice, Command, Family, Int, OneOf, Text
+from ..results import SEND_OK, TcpipError
+from ..sockets import Socket, State
+from ..syntax import Param
+from .ssl_socket import MOST_READ, MOST_SENT, open_socket, receive, send
+
+CONNECT_ID = Int("connectID", 0, 11)
+KINDS = ("TCP", "UDP", "TCP LISTENER", "UDP SERVICE")
+
+QIOPEN = Command(
+    "+QIOPEN",
+    Family.TCPIP,
+    "2.6.8",
+    test='(1-16),(0-11),"TCP/UDP/TCP LISTENER/UDP SERVICE",'
+    '"<IP_address>/<domain_name>",<remote_port>,<local_port>,(0-2)',
+    max_time=150,
+)
+
+
+@QIOPEN.write(
+    Int("contextID", 1, 16),
+    CONNECT_ID,
+    Choice("service_type", KINDS),
+    Text("host", 255),
+    Int("remote_port", 0, 65535),
+    Int("local_port", 0, 65535, default=0),
+    Int("access_mode", 0, 2, default=0),
+)
+def qiopen(
+    m: Any, pdp_id: int, client_id: int, kind: str, host: str, port: int, _local: int, mode: int
+) -> Iterator[Any]:
+    if kind not in ("TCP", "UDP"):
+        raise TcpipError(555)  # servers are outside of what this simulator offers
+    socket = Socket(m, client_id, pdp_id, host, port, mode, protocol=kind.lower())
+    result = yield from open_socket(m, socket)
+    return result
+
+
+def plain_socket(m: Any, client_id: int) -> Socket:
+    """The plain connection with this ID; raises 567 where there is none."""
+    socket = m.sockets.get(client_id)
+    if socket is None or socket.is_ssl:
+        raise TcpipError(567)
+    return socket
+
+
+QISEND = Command("+QISEND", Family.TCPIP, "2.6.8", test="(0-11),(0-1460)", max_time=120)
+
+
+@QISEND.write(CONNECT_ID, Int("send_length", 0, MOST_SENT, default=None))
+def qisend(m: Any, client_id: int, size: int | None) -> Iterator[Any]:
+    socket = plain_socket(m, client_id)
+    if size == 0:
+        unacked = socket.unsent()
+        yield f"+QISEND: {socket.bytes_sent},{socket.bytes_sent - unacked},{unacked}"
+        return None
+    result = yield from send(m, socket, size, echo=bool(m.tcpip.echo_send))
+    return result
+
+
+QISENDEX = Command("+QISENDEX", Family.TCPIP, "2.6.8", test="(0-11),<hex_string>")
+
+
+@QISENDEX.write(CONNECT_ID, Text("hex_string", 512))
+def qisendex(m: Any, client_id: int, text: str) -> Any:
+    socket = plain_socket(m, client_id)
+    try:
+        data = bytes.fromhex(text)
+    except ValueError:
+        raise TcpipError(552) from None
+    if not socket.send(data):
+        raise TcpipError(567)
+    return SEND_OK
+
+
+QIRD = Command("+QIRD", Family.TCPIP, "2.6.8", test="(0-11),(0-1500)")
+
+
+@QIRD.write(CONNECT_ID, Int("read_length", 0, MOST_READ, default=MOST_READ))
+def qird(m: Any, client_id: int, size: int) -> Iterator[Any]:
+    socket = plain_socket(m, client_id)
+    if socket.state not in (State.CONNECTED, State.CLOSING):
+        raise TcpipError(567)
+    yield from receive(m, socket, "+QIRD", size)
+
+
+QICLOSE = Command("+QICLOSE", Family.TCPIP, "2.6.8", test="(0-11),(0-65535)", max_time=10)
+
+
+@QICLOSE.write(CONNECT_ID, Int("timeout", 0, 65535, default=10))
+def qiclose(m: Any, client_id: int, timeout: int) -> None:
+    if client_id not in m.sockets:
+        if m.traits.close_unopened == "error":
+            raise TcpipError(567)
+        return
+    plain_socket(m, client_id).close(timeout)
+
+
+QISTATE = Command("+QISTATE", Family.TCPIP, "2.6.8", test="")
+
+
+def _state_line(socket: Socket) -> str:
+    return (
+        f'+QISTATE: {socket.client_id},"{socket.protocol.upper()}","{socket.address}",'
+        f"{socket.port},{socket.local_port},{int(socket.state)},{socket.pdp_id},"
+        f'{socket.client_id},{socket.mode},"uart1"'
+    )
+
+
+def _plain_sockets(m: Any) -> list[Socket]:
+    return [m.sockets[key] for key in sorted(m.sockets) if not m.sockets[key].is_ssl]
+
+
+@QISTATE.execute
+def qistate_all(m: Any) -> Iterator[str]:
+    for socket in _plain_sockets(m):
+        yield _state_line(socket)
+
+
+QISTATE.read(qistate_all)
+
+
+@QISTATE.write(OneOf("query_type", (0, 1)), Int("id", 0, 16))
+def qistate_some(m: Any, query: int, wanted: int) -> Iterator[str]:
+    """0: by PDP context, 1: by connection."""
+    for socket in _plain_sockets(m):
+        if wanted == (socket.client_id if query else socket.pdp_id):
+            yield _state_line(socket)
+
+
+QISDE = Command("+QISDE", Family.TCPIP, "2.6.9", test="(0,1)", sets_error=False)
+
+
+@QISDE.read
+def qisde_read(m: Any) -> Iterator[str]:
+    yield f"+QISDE: {m.tcpip.echo_send}"
+
+
+@QISDE.write(OneOf("echo", (0, 1)))
+def qisde_write(m: Any, echo: int) -> None:
+    m.tcpip.echo_send = echo
+
+
+QICFG = Command("+QICFG", Family.TCPIP, "2.6.9")
+
+_OPTIONS = {
+    "transpktsize": Int("transpktsize", 1, 1460),
+    "transwaittm": Int("transwaittm", 0, 20),
+    "viewmode": Int("viewmode", 0, 1),
+}
+
+
+@QICFG.tests
+def qicfg_test(m: Any) -> Iterator[str]:
+    yield '+QICFG: "transpktsize",(1-1460)'
+    yield '+QICFG: "transwaittm",(0-20)'
+    yield '+QICFG: "viewmode",(0,1)'
+
+
+@QICFG.write(Choice("item", tuple(_OPTIONS)), AsWritten("value", default=None))
+def qicfg(m: Any, item: str, value: Param | None) -> Iterator[str]:
+    if value is None:
+        yield f'+QICFG: "{item}",{getattr(m.tcpip, item)}'
+        return
+    try:
+        setattr(m.tcpip, item, _OPTIONS[item].value(value, m.traits.quoted_numbers))
+    except ValueError:
+        raise TcpipError(552) from None

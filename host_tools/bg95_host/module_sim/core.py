@@ -1,0 +1,326 @@
+"""A simulated BG95 module, sans I/O: bytes and time in, bytes with due times out.
+
+    module = Module(SimOptions(), net, now=0.0)
+    module.feed(b"AT\\r", now=0.0)
+    module.advance(now=1.0)                # runs everything that is due until then
+    module.take(now=1.0)                   # -> [(due, b"AT\\r\\r\\nOK\\r\\n")]
+    module.next_due()                      # when to come back
+
+Nothing here sleeps, reads a clock or opens a socket: adapters do. State that a restart clears is
+made by `_boot_state`, what it keeps by `__init__` (spec 3.6).
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from . import commands
+from .at_port import AtPort
+from .faults import Faults
+from .flash import Flash
+from .net import Net, ResolveDone
+from .options import SimOptions
+from .power import Power
+from .rtc import Rtc, naive_utc
+from .schedule import Schedule, Timer
+from .sockets import TRANSPARENT, Socket
+from .state import Nonvolatile, PdpContext, Profile, Radio, SslContext, TcpipOptions
+from .tls import TlsError, TlsSession, TlsSettings, open_session, parse_psk
+from .trace import Trace
+from .traits import Traits
+from .uart import Receiver, Transmitter, garble
+
+log = logging.getLogger(__name__)
+
+OUTPUT_LOW = 2048  # bytes waiting for the UART at which a held-back peer may go on
+RI_PULSE_S = 0.120  # spec 2.12
+
+
+class Module:
+    """One module. Times are seconds on the caller's clock, which must not go backwards."""
+
+    def __init__(
+        self,
+        options: SimOptions,
+        net: Net,
+        now: float,
+        *,
+        host_time: datetime | None = None,
+        name: str = "",
+    ) -> None:
+        """`host_time` is what the clock starts from where `options.clock` is None."""
+        self.options = options
+        self.net = net
+        self.name = name or options.model
+        self.now = now
+        self.traits = Traits(options.traits)
+        self.faults = Faults(options.faults)
+        self.counters: Counter[str] = Counter()
+        self.rng = random.Random(options.seed)
+        self.on_pin: Callable[[str, int], None] | None = None
+        self.pins = {"PWRKEY": 1, "RESET_N": 1, "DTR": 0, "STATUS": 0, "RI": 1, "DCD": 1}
+        self._trace = Trace(options.trace, name)
+        self._keylog = Path(options.keylog).open("ab", buffering=0) if options.keylog else None  # noqa: SIM115 - open until close()
+        self._schedule = Schedule()
+        self._ri_timer: Timer | None = None
+        self._time_base = (now, naive_utc(options.clock or host_time or datetime(1980, 1, 6)))
+        self.flash = Flash(options.files)
+        self.nv = Nonvolatile(baud=options.baud, urcport=self.traits.urcport)
+        self.rtc = Rtc(now)
+        self.host_baud = options.baud
+        self.rx = Receiver(options.baud, options.pace)
+        self.tx = Transmitter(options.baud, options.pace)
+        self.tx.item_bytes = self.faults.chunk
+        self.rtc.set_utc(self._time_base[1], 0, now)
+        self._boot_state()
+        self.power = Power(self)
+        if options.powered:
+            self.power.already_on()
+
+    def _boot_state(self) -> None:
+        """Everything that a restart sets back (spec 3.6)."""
+        self.profile = Profile(**vars(self.nv.profile.stored()))
+        self.radio = Radio()
+        self.pdp = {cid: PdpContext() for cid in range(1, 17)}
+        self.ssl = {ctx: SslContext() for ctx in range(6)}
+        self.tcpip = TcpipOptions()
+        self.sockets: dict[int, Socket] = {}
+        self.tls_sessions: dict[tuple[Any, ...], Any] = {}
+        self.last_transparent: Socket | None = None
+        self.last_error = 0
+        self.sleep_mode = 0
+        self.open_files: dict[int, Any] = {}
+        self.next_handle = 1
+        self.port = AtPort(self)
+        self.baud = self.wanted_baud = self.nv.baud
+        self.rx.baud = self.tx.baud = self.baud
+
+    # -- time and bytes ------------------------------------------------------------------------
+
+    def feed(self, data: bytes, now: float) -> None:
+        """The host put bytes on the wire at `now`; they arrive one byte time apart."""
+        self.advance(now)
+        self.count("uart_bytes_in", len(data))
+        self.rx.push(garble(data, self.host_baud, self.baud, self.rng), now)
+
+    def advance(self, now: float) -> None:
+        """Run what is due until `now`, in order."""
+        while True:
+            timer, arrival = self._schedule.next_due(), self._next_arrival()
+            if timer is not None and timer <= now and (arrival is None or timer <= arrival):
+                self.now = max(self.now, timer)
+                self._schedule.run_next()
+            elif arrival is not None and arrival <= now:
+                self.now = max(self.now, arrival)
+                data = self.rx.take(self.port.step)
+                if self.power.listening:
+                    self.port.receive(data)
+            else:
+                break
+        self.now = max(self.now, now)
+
+    def _next_arrival(self) -> float | None:
+        return self.rx.next_due(self.port.step)
+
+    def next_due(self) -> float | None:
+        """When `advance` or `take` has something to do next; None: nothing without new input."""
+        due = [self._schedule.next_due(), self._next_arrival(), self.tx.next_due()]
+        times = [time for time in due if time is not None]
+        return min(times) if times else None
+
+    def take(self, now: float) -> list[tuple[float, bytes]]:
+        """Bytes that have left the module by `now`, as (due time, bytes), oldest first."""
+        taken = self.tx.take(now)
+        if taken and self.tx.backlog < OUTPUT_LOW:
+            for socket in self.sockets.values():
+                socket.hold_back()
+        return taken
+
+    def at(self, due: float, action: Callable[[], None]) -> Timer:
+        """Run `action` at a time."""
+        return self._schedule.at(due, action)
+
+    def after(self, seconds: float, action: Callable[[], None]) -> Timer:
+        """Run `action` after some seconds."""
+        return self._schedule.at(self.now + seconds, action)
+
+    def forget_timers(self) -> None:
+        """Withdraw every timer: the module lost power."""
+        self._schedule.clear()
+
+    def transmit(self, data: bytes) -> None:
+        """Bytes for the host."""
+        if self.power.listening and data:
+            self.count("uart_bytes_out", len(data))
+            self.tx.write(garble(data, self.baud, self.host_baud, self.rng), self.now)
+
+    # -- pins ----------------------------------------------------------------------------------
+
+    def set_pin(self, name: str, level: int, now: float) -> None:
+        """An input of the module changed: PWRKEY, RESET_N (low active) or DTR."""
+        self.advance(now)
+        if name not in ("PWRKEY", "RESET_N", "DTR"):
+            raise ValueError(f"{name} is not an input of the module")
+        before, self.pins[name] = self.pins[name], level
+        if before == level:
+            return
+        self.trace("pin", text=f"{name}={level}")
+        if name == "DTR":
+            if level and self.power.listening:
+                self.port.dtr_raised()
+        else:
+            self.power.key_changed(name, level)
+
+    def drive_pin(self, name: str, level: int) -> None:
+        """An output of the module changes: STATUS, RI or DCD."""
+        if self.pins[name] != level:
+            self.pins[name] = level
+            self.trace("pin", text=f"{name}={level}")
+            if self.on_pin:
+                self.on_pin(name, level)
+
+    def set_baud(self, baud: int) -> None:
+        """The module's UART changes its rate (spec 2.5)."""
+        self.baud = self.rx.baud = self.tx.baud = baud
+
+    # -- reports -------------------------------------------------------------------------------
+
+    def urc(self, text: str, payload: bytes = b"") -> None:
+        """An unsolicited result code, to the port that AT+QURCCFG names (spec 2.11)."""
+        self.count("urcs")
+        self._pulse_ri()
+        if self.nv.urcport == "uart1":
+            self.port.urc(text, payload)
+        else:
+            self.trace("urc", text=text, note=f"printed on {self.nv.urcport}, not on this port")
+
+    def _pulse_ri(self) -> None:
+        if self._ri_timer:
+            self._ri_timer.cancel()
+        self.drive_pin("RI", 0)
+        self._ri_timer = self.after(RI_PULSE_S, lambda: self.drive_pin("RI", 1))
+
+    def trace(self, direction: str, **what: Any) -> None:
+        """A line of the trace."""
+        self._trace.write(self.now, direction, **what)
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Add to a counter."""
+        self.counters[name] += by
+
+    # -- network and TLS -----------------------------------------------------------------------
+
+    def register(self) -> None:
+        """The network accepts the module; it also tells the time (NITZ)."""
+        radio = self.radio
+        if radio.registered or radio.functionality != 1 or radio.sim != "READY":
+            return
+        radio.registered = True
+        if self.traits.nitz:
+            start, utc = self._time_base
+            self.rtc.synchronise(utc + timedelta(seconds=self.now - start), 0, self.now)
+        commands.network.report_registration(self)
+
+    def resolve(self, pdp_id: int, host: str, done: ResolveDone) -> None:
+        """Look a name up; `done` is called later, never at once."""
+        if host in self.options.resolve:
+            self.after(0.0, lambda: done([self.options.resolve[host]]))
+        elif self.pdp[pdp_id].dns[0] in ("", "0.0.0.0"):
+            self.after(0.0, lambda: done([]))
+        else:
+            self.net.resolve(host, done)
+
+    def new_tls_session(self, socket: Socket) -> TlsSession:
+        """A TLS session with the settings of the socket's SSL context; raises TlsError."""
+        assert socket.ssl_ctx_id is not None
+        context = self.ssl[socket.ssl_ctx_id]
+        psk = self.flash.get(f"{socket.ssl_ctx_id}_server.psk")
+        read = {
+            item: self.flash.get(str(context.values[item]).removeprefix("UFS:"))
+            for item in ("cacert", "clientcert", "clientkey")
+        }
+        return open_session(
+            TlsSettings(
+                host=socket.host,
+                version=context.sslversion,
+                suite=context.ciphersuite,
+                seclevel=context.seclevel,
+                ca=read["cacert"],
+                cert=read["clientcert"],
+                key=read["clientkey"],
+                sni=bool(context.sni),
+                checkhost=self.traits.checkhost if context.checkhost else None,
+                ignore_validity=bool(context.ignorelocaltime),
+                clock=self.rtc.utc(self.now),
+                renegotiation=bool(context.renegotiation),
+                dtls=bool(context.dtls),
+                dtls_version=context.dtlsversion,
+                psk=parse_psk(psk, self.traits.psk_key) if psk is not None else None,
+                resume=self.tls_sessions.get(_session_key(socket)) if context.session else None,
+                keylog=self._write_keylog if self._keylog else None,
+            )
+        )
+
+    def remember_session(self, socket: Socket, tls: TlsSession | None) -> None:
+        """Keep a session for resumption, where the context asks for it."""
+        if (
+            tls is not None
+            and socket.ssl_ctx_id is not None
+            and self.ssl[socket.ssl_ctx_id].session
+        ):
+            self.tls_sessions[_session_key(socket)] = tls.session()
+
+    def _write_keylog(self, line: bytes) -> None:
+        if self._keylog:
+            self._keylog.write(line + b"\n")
+
+    def socket_opened(self, socket: Socket, code: int) -> None:
+        """An open ended; modes 0 and 1 report it by URC (spec 1.6.2)."""
+        if socket.mode == TRANSPARENT and (
+            code == 0 or self.traits.transparent_open_failure == "error"
+        ):
+            return
+        word = "+QSSLOPEN" if socket.is_ssl else "+QIOPEN"
+        self.urc(f"{word}: {socket.client_id},{code}")
+
+    def drop_sockets(self) -> None:
+        """Abort every connection without a word: power is gone."""
+        for socket in list(self.sockets.values()):
+            socket.close(0)
+
+    def deactivate(self, pdp_id: int, reason: str) -> None:
+        """A PDP context goes down; its connections are lost."""
+        self.pdp[pdp_id].active = False
+        self.pdp[pdp_id].address = ""
+        for socket in list(self.sockets.values()):
+            if socket.pdp_id == pdp_id:
+                socket.lost(reason)
+
+    def restart_state(self) -> None:
+        """A restart or power-off: volatile state is gone, files and saved settings stay."""
+        self.drop_sockets()
+        self.forget_timers()
+        self.drive_pin("RI", 1)
+        self.rx.clear()
+        self.tx.clear()
+        self._boot_state()
+
+    def shut(self) -> None:
+        """The simulator ends: release files and links."""
+        self.drop_sockets()
+        self._trace.close()
+        if self._keylog:
+            self._keylog.close()
+
+
+def _session_key(socket: Socket) -> tuple[Any, ...]:
+    return (socket.ssl_ctx_id, socket.host, socket.port)
+
+
+__all__ = ["Module", "TlsError"]

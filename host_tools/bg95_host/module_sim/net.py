@@ -1,0 +1,60 @@
+"""What a module needs of the network. The core knows only this; adapters bring real sockets.
+
+A `Net` is handed callbacks; it calls them between two `Module.advance` calls, never from inside
+one of its own methods, so the core is never re-entered.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class LinkEvents(Protocol):
+    """The owner of a link: told what happens to it."""
+
+    def link_up(self, local_port: int) -> None:
+        """The transport is connected."""
+
+    def link_failed(self, reason: str) -> None:
+        """It could not be connected."""
+
+    def link_received(self, data: bytes) -> None:
+        """Bytes (TCP) or one datagram (UDP) arrived."""
+
+    def link_closed(self, reason: str) -> None:
+        """The peer closed it ("" ) or it broke."""
+
+
+class Link(Protocol):
+    """One TCP connection or UDP association."""
+
+    def send(self, data: bytes) -> None:
+        """Queue bytes, or one datagram, for the peer."""
+
+    def unsent(self) -> int:
+        """Bytes queued and not yet taken by the network."""
+
+    def pause(self, paused: bool) -> None:
+        """Stop or resume reading, so that the peer is held back."""
+
+    def close(self) -> None:
+        """Send what is queued, then close. No event follows."""
+
+    def abort(self) -> None:
+        """Close at once (RST). No event follows."""
+
+
+class ResolveDone(Protocol):
+    """Called with the addresses, none of them if the name does not exist."""
+
+    def __call__(self, addresses: list[str]) -> None: ...
+
+
+class Net(Protocol):
+    """Names and connections."""
+
+    def resolve(self, host: str, done: ResolveDone) -> None:
+        """Look a name up."""
+
+    def connect(self, kind: str, address: str, port: int, events: LinkEvents) -> Link:
+        """Start a "tcp" or "udp" link; `events` hears how it goes."""

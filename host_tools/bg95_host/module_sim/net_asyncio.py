@@ -1,0 +1,144 @@
+"""The real network for modules on an asyncio loop: getaddrinfo, TCP and UDP sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from .net import LinkEvents, ResolveDone
+
+Deliver = Callable[..., None]
+
+
+class AsyncioNet:
+    """A `Net`. Every event goes through `deliver(callback, *args)`: it brings the module's time up
+    to date first, and moves the module's output afterwards.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, deliver: Deliver) -> None:
+        self._loop = loop
+        self._deliver = deliver
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def resolve(self, host: str, done: ResolveDone) -> None:
+        """Look a name up with the host's resolver."""
+        self._start(self._resolve(host, done))
+
+    async def _resolve(self, host: str, done: ResolveDone) -> None:
+        try:
+            found = await self._loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+            addresses = [str(entry[4][0]) for entry in found]
+        except (OSError, UnicodeError):
+            addresses = []
+        self._deliver(done, addresses)
+
+    def connect(self, kind: str, address: str, port: int, events: LinkEvents) -> AsyncioLink:
+        """Start a TCP or UDP link."""
+        link = AsyncioLink(self._deliver, events, datagrams=kind == "udp")
+        self._start(self._connect(link, address, port))
+        return link
+
+    async def _connect(self, link: AsyncioLink, address: str, port: int) -> None:
+        try:
+            if link.datagrams:
+                await self._loop.create_datagram_endpoint(lambda: link, remote_addr=(address, port))
+            else:
+                await self._loop.create_connection(lambda: link, address, port)
+        except (OSError, OverflowError, UnicodeError) as error:
+            link.failed(str(error) or type(error).__name__)
+
+    def _start(self, work: Any) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def shut(self) -> None:
+        """Give up what is under way."""
+        for task in self._tasks:
+            task.cancel()
+
+
+class AsyncioLink(asyncio.Protocol, asyncio.DatagramProtocol):
+    """One TCP connection or UDP association (a `Link`)."""
+
+    def __init__(self, deliver: Deliver, events: LinkEvents, datagrams: bool) -> None:
+        self.datagrams = datagrams
+        self._deliver = deliver
+        self._events: LinkEvents | None = events
+        self._transport: Any = None
+
+    # -- from asyncio --------------------------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        if self._events is None:
+            transport.abort()
+            return
+        if not self.datagrams:
+            connection = transport.get_extra_info("socket")
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._tell("link_up", transport.get_extra_info("sockname")[1])
+
+    def data_received(self, data: bytes) -> None:
+        self._tell("link_received", data)
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        self._tell("link_received", data)
+
+    def error_received(self, exc: Exception) -> None:
+        """UDP: an ICMP error (port unreachable)."""
+        self._over(str(exc))
+
+    def eof_received(self) -> bool:
+        self._over("")
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._over(str(exc) if exc else "")
+
+    def failed(self, reason: str) -> None:
+        """The transport could not be connected."""
+        events, self._events = self._events, None
+        if events is not None:
+            self._deliver(events.link_failed, reason)
+
+    def _tell(self, event: str, *args: Any) -> None:
+        if self._events is not None:
+            self._deliver(getattr(self._events, event), *args)
+
+    def _over(self, reason: str) -> None:
+        events, self._events = self._events, None
+        if events is not None:
+            self._deliver(events.link_closed, reason)
+
+    # -- from the module -----------------------------------------------------------------------
+
+    def send(self, data: bytes) -> None:
+        if self._transport is not None:
+            if self.datagrams:
+                self._transport.sendto(data)
+            else:
+                self._transport.write(data)
+
+    def unsent(self) -> int:
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    def pause(self, paused: bool) -> None:
+        if self._transport is None or self.datagrams or self._transport.is_closing():
+            return
+        if paused:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def close(self) -> None:
+        self._events = None
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        self._events = None
+        if self._transport is not None:
+            self._transport.abort()

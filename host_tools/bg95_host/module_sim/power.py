@@ -1,0 +1,111 @@
+"""Power: PWRKEY and RESET_N, start-up, shutdown, and what STATUS says (spec 2.10, 2.12, 2.13)."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .core import Module
+
+ON_PULSE_S = 0.5  # PWRKEY low for 500-1000 ms switches on
+OFF_PULSE_S = 0.65  # PWRKEY low for 650-1500 ms switches off
+RESET_PULSE_S = 2.0  # RESET_N (and PWRKEY, it is the same input inside) low for 2-3.8 s resets
+
+
+class PowerState(Enum):
+    """Whether the module runs."""
+
+    OFF = "off"
+    STARTING = "starting"
+    ON = "on"
+    STOPPING = "stopping"
+
+
+class Power:
+    """The power state of one module."""
+
+    def __init__(self, module: Module) -> None:
+        self._m = module
+        self.state = PowerState.OFF
+        self._pressed_at: dict[str, float] = {}
+
+    @property
+    def listening(self) -> bool:
+        """Whether the UART is alive."""
+        return self.state in (PowerState.ON, PowerState.STOPPING)
+
+    def already_on(self) -> None:
+        """The module was switched on long ago: no boot URCs."""
+        self.state = PowerState.ON
+        self._m.drive_pin("STATUS", 1)
+        self._search_network()
+
+    def key_changed(self, name: str, level: int) -> None:
+        """PWRKEY or RESET_N went low (pressed) or high (released)."""
+        if level == 0:
+            self._pressed_at[name] = self._m.now
+            return
+        held = self._m.now - self._pressed_at.pop(name, self._m.now)
+        if held >= RESET_PULSE_S:
+            self.restart()
+        elif name == "PWRKEY":
+            self._released(held)
+
+    def _released(self, held: float) -> None:
+        if self.state is PowerState.OFF and held >= ON_PULSE_S:
+            self.start()
+        elif self.state is PowerState.ON and held >= OFF_PULSE_S:
+            self.stop(orderly=True)
+
+    # -- on ------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Switch on: STATUS, then the UART, then the boot URCs."""
+        m = self._m
+        self.state = PowerState.STARTING
+        m.count("boots")
+        m.after(m.traits.status_s, lambda: m.drive_pin("STATUS", 1))
+        m.after(m.traits.boot_s, self._started)
+
+    def _started(self) -> None:
+        m = self._m
+        self.state = PowerState.ON
+        m.rx.clear()  # what the host sent before nobody heard (field notes, "Boot, power, port")
+        words = [word for word in m.traits.boot_urcs.split("|") if word]
+        for i, word in enumerate(words):
+            m.after(i * m.traits.boot_urc_gap_s, lambda word=word: m.urc(word))
+        self._search_network()
+
+    def _search_network(self) -> None:
+        wait = self._m.options.registered_after_s
+        if wait:
+            self._m.after(wait, self._m.register)
+        else:
+            self._m.register()
+
+    # -- off -----------------------------------------------------------------------------------
+
+    def stop(self, orderly: bool) -> None:
+        """AT+QPOWD or PWRKEY: deregister, say so, go dark."""
+        m = self._m
+        self.state = PowerState.STOPPING
+        m.drop_sockets()
+        m.after(m.traits.power_down_s if orderly else 0.01, self._say_goodbye)
+
+    def _say_goodbye(self) -> None:
+        m = self._m
+        if m.traits.powered_down_urc:
+            m.urc(m.traits.powered_down_urc)
+        m.at(max(m.now, m.tx.free_at) + 0.05, self.cut)
+
+    def cut(self) -> None:
+        """Off: everything volatile is gone."""
+        self.state = PowerState.OFF
+        self._m.drive_pin("STATUS", 0)
+        self._m.restart_state()
+
+    def restart(self) -> None:
+        """A reset, orderly or not: off and on again at once."""
+        self.cut()
+        self.start()

@@ -1,0 +1,238 @@
+"""The command table: every command declares its forms, parameter ranges and maximum time once.
+
+    QSSLCLOSE = Command("+QSSLCLOSE", Family.SSL, "1.6.5", test="(0-11),(0-65535)")
+
+    @QSSLCLOSE.write(CLIENT_ID, Int("close_timeout", 0, 65535, default=10))
+    def close(m, client_id, close_timeout): ...
+
+A form that is not declared answers ERROR (spec 0.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from .results import AtError, CmeError, PlainError, TcpipError
+from .syntax import Call, Form, Param
+
+
+class Family(Enum):
+    """Decides how a wrong parameter is reported (spec 2.4)."""
+
+    GENERAL = "general"  # ERROR
+    TCPIP = "tcpip"  # ERROR, 552 in AT+QIGETERROR
+    SSL = "ssl"  # the same
+    FILE = "file"  # +CME ERROR: 400
+
+
+_REQUIRED: Any = object()
+
+
+@dataclass(frozen=True)
+class Field:
+    """One declared parameter. Without a default it must be given."""
+
+    name: str
+    default: Any = field(default=_REQUIRED, kw_only=True)
+    secret: bool = field(default=False, kw_only=True)
+
+    @property
+    def required(self) -> bool:
+        """Whether a call without it is refused."""
+        return self.default is _REQUIRED
+
+    def value(self, param: Param, quoted_numbers: bool) -> Any:
+        """The parameter's value; raises ValueError if it is out of range or of the wrong kind."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Int(Field):
+    """A bare decimal number in `low`..`high`."""
+
+    low: int
+    high: int
+
+    def value(self, param: Param, quoted_numbers: bool) -> int:
+        if param.quoted and not quoted_numbers:
+            raise ValueError(f"{self.name} is a number")
+        digits = param.text
+        if not (digits.isascii() and digits.isdigit()) or len(digits) > 10:
+            raise ValueError(f"{self.name} is not a decimal number")
+        number = int(digits)
+        if not self.low <= number <= self.high:
+            raise ValueError(f"{self.name} is outside {self.low}-{self.high}")
+        return number
+
+
+@dataclass(frozen=True)
+class OneOf(Field):
+    """A bare number out of a list."""
+
+    choices: tuple[int, ...]
+
+    def value(self, param: Param, quoted_numbers: bool) -> int:
+        whole = Int(self.name, min(self.choices), max(self.choices))
+        number = whole.value(param, quoted_numbers)
+        if number not in self.choices:
+            raise ValueError(f"{self.name} is not one of {self.choices}")
+        return number
+
+
+@dataclass(frozen=True)
+class Text(Field):
+    """A quoted string of at most `longest` characters."""
+
+    longest: int
+
+    def value(self, param: Param, quoted_numbers: bool) -> str:
+        if not param.quoted:
+            raise ValueError(f"{self.name} is a string")
+        if len(param.text) > self.longest:
+            raise ValueError(f"{self.name} is longer than {self.longest}")
+        return param.text
+
+
+@dataclass(frozen=True)
+class Choice(Field):
+    """A quoted word out of a list, compared without case; its value is the list's spelling."""
+
+    choices: tuple[str, ...]
+
+    def value(self, param: Param, quoted_numbers: bool) -> str:
+        if not param.quoted:
+            raise ValueError(f"{self.name} is a string")
+        for choice in self.choices:
+            if choice.lower() == param.text.lower():
+                return choice
+        raise ValueError(f"{self.name} is not one of {self.choices}")
+
+
+@dataclass(frozen=True)
+class AsWritten(Field):
+    """Anything, as written: for parameters whose kind depends on another one."""
+
+    def value(self, param: Param, quoted_numbers: bool) -> Param:
+        return param
+
+
+Handler = Callable[..., Any]
+
+
+@dataclass
+class Command:
+    """One row of the command table; creating it registers it."""
+
+    name: str
+    family: Family
+    section: str
+    test: str | None = None  # text after "+NAME: "; "" is a bare OK; None is ERROR
+    max_time: float = 0.3  # the documented maximum response time, s
+    sets_error: bool = True  # whether AT+QIGETERROR follows this command
+    handlers: dict[Form, tuple[Handler, tuple[Field, ...]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.name in COMMANDS:
+            raise ValueError(f"{self.name} is declared twice")
+        COMMANDS[self.name] = self
+
+    def read(self, handler: Handler) -> Handler:
+        """Declare the read form."""
+        self.handlers[Form.READ] = (handler, ())
+        return handler
+
+    def execute(self, handler: Handler) -> Handler:
+        """Declare the execution form."""
+        self.handlers[Form.EXECUTE] = (handler, ())
+        return handler
+
+    def execute_with(self, *fields: Field) -> Callable[[Handler], Handler]:
+        """Declare the execution form of a basic command with a number (`ATE0`)."""
+
+        def declare(handler: Handler) -> Handler:
+            self.handlers[Form.EXECUTE] = (handler, fields)
+            return handler
+
+        return declare
+
+    def read_with(self, *fields: Field) -> Callable[[Handler], Handler]:
+        """Declare the read form of a basic command with a number (`ATS3?`)."""
+
+        def declare(handler: Handler) -> Handler:
+            self.handlers[Form.READ] = (handler, fields)
+            return handler
+
+        return declare
+
+    def tests(self, handler: Handler) -> Handler:
+        """Declare a test form that is computed."""
+        self.handlers[Form.TEST] = (handler, ())
+        return handler
+
+    def write(self, *fields: Field) -> Callable[[Handler], Handler]:
+        """Declare the write form and its parameters."""
+
+        def declare(handler: Handler) -> Handler:
+            self.handlers[Form.WRITE] = (handler, fields)
+            return handler
+
+        return declare
+
+    def parameter_error(self) -> AtError:
+        """How this command's family reports a malformed or out-of-range parameter."""
+        if self.family in (Family.SSL, Family.TCPIP):
+            return TcpipError(552)
+        return CmeError(400) if self.family is Family.FILE else PlainError()
+
+    def run(self, module: Any, call: Call) -> Any:
+        """Start the called form. Returns what its handler returns; raises AtError."""
+        if call.form is Form.TEST and Form.TEST not in self.handlers:
+            if self.test is None:
+                raise PlainError
+            return self._test_line()
+        if call.form not in self.handlers:
+            raise PlainError
+        handler, fields = self.handlers[call.form]
+        return handler(module, *self._values(fields, call, module.traits.quoted_numbers))
+
+    def _test_line(self) -> Iterator[str]:
+        if self.test:
+            yield f"{self.name}: {self.test}"
+
+    def _values(self, fields: tuple[Field, ...], call: Call, quoted_numbers: bool) -> Iterator[Any]:
+        if len(call.params) > len(fields):
+            raise self.parameter_error()
+        for i, declared in enumerate(fields):
+            param = call.params[i] if i < len(call.params) else None
+            if param is None:
+                if declared.required:
+                    raise self.parameter_error()
+                yield declared.default
+                continue
+            try:
+                yield declared.value(param, quoted_numbers)
+            except ValueError:
+                raise self.parameter_error() from None
+
+    def shown(self, call: Call) -> str:
+        """The call as it may appear in a trace: secret parameters are masked."""
+        fields = self.handlers.get(call.form, (None, ()))[1]
+        words = []
+        for i, param in enumerate(call.params):
+            if param is None:
+                words.append("")
+            elif i < len(fields) and fields[i].secret and param.text:
+                words.append('"***"' if param.quoted else "***")
+            else:
+                words.append(f'"{param.text}"' if param.quoted else param.text)
+        if self.name == "S" and call.form is Form.WRITE:
+            return f"S{'='.join(words)}"
+        if self.name[0] != "+":
+            return self.name + "".join(words) + ("?" if call.form is Form.READ else "")
+        return self.name + call.form.value + ",".join(words)
+
+
+COMMANDS: dict[str, Command] = {}

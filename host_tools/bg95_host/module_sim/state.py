@@ -1,0 +1,108 @@
+"""What a module remembers: settings that a restart clears, and settings that it keeps (spec 3.6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from .tables import CONFIG_ITEMS, DEFAULT_BAUD
+
+
+@dataclass
+class Profile:
+    """The AT settings of spec 2.1.1; the defaults are the factory values."""
+
+    echo: int = 1
+    quiet: int = 0
+    verbose: int = 1
+    x: int = 4
+    dcd_mode: int = 1
+    dtr_mode: int = 1
+    s: dict[int, int] = field(
+        default_factory=lambda: {0: 0, 3: 13, 4: 10, 5: 8, 6: 2, 7: 0, 8: 2, 10: 15}
+    )
+    creg: int = 0
+    cgreg: int = 0
+    cereg: int = 0
+    cmee: int = 1
+    icf: tuple[int, int] = (3, 3)
+    ifc: tuple[int, int] = (0, 0)
+
+    def stored(self) -> Profile:
+        """The part that AT&W stores: the rest at factory values (spec 2.1, 3.6)."""
+        kept = replace(self, s=dict(self.s))
+        factory = Profile()
+        kept.cmee, kept.icf, kept.ifc = factory.cmee, factory.icf, factory.ifc
+        for register in (3, 4, 5, 6, 8):
+            kept.s[register] = factory.s[register]
+        return kept
+
+
+@dataclass
+class Nonvolatile:
+    """Kept over a restart: AT&W's profile and what is saved at once (spec 3.6)."""
+
+    profile: Profile = field(default_factory=Profile)
+    baud: int = DEFAULT_BAUD
+    urcport: str = "uart1"
+    ctzu: int = 1
+    qcfg: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    cpsms: tuple[str, ...] = ("0",)
+
+
+@dataclass
+class PdpContext:
+    """One of the sixteen PDP contexts (spec 2.6)."""
+
+    context_type: int = 1
+    apn: str = ""
+    username: str = ""
+    password: str = ""
+    authentication: int = 0
+    configured: bool = False
+    active: bool = False
+    address: str = ""
+    dns: tuple[str, str] = ("10.0.0.1", "10.0.0.2")
+
+
+class SslContext:
+    """One of the six SSL contexts: the values of AT+QSSLCFG, as attributes (spec 1.6.1)."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, int | str] = {
+            name: item.default for name, item in CONFIG_ITEMS.items()
+        }
+
+    def __getattr__(self, name: str) -> int | str:
+        try:
+            return self.__dict__["values"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+@dataclass
+class TcpipOptions:
+    """AT+QICFG and AT+QISDE (spec 2.6.9)."""
+
+    transpktsize: int = 1024
+    transwaittm: int = 2
+    viewmode: int = 0
+    dataformat: tuple[int, int] = (0, 0)
+    echo_send: int = 1
+
+
+@dataclass
+class Radio:
+    """SIM and registration as the network tells it (spec 2.2, 2.3)."""
+
+    sim: str = "READY"  # "", "READY", "SIM PIN", ...
+    pin: str = "1234"
+    functionality: int = 1
+    registered: bool = False
+    attached: bool = True
+    operator: str = "Test Network"
+    plmn: str = "00101"
+    tac: str = "1A2B"
+    cell: str = "01A2D101"
+    rssi: int = 20
+    cops_mode: int = 0
+    cops_format: int = 0

@@ -1,0 +1,322 @@
+"""TLS 1.0-1.2 and DTLS 1.0/1.2 with certificates or PSK, through pyOpenSSL's memory BIOs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cryptography import x509
+from cryptography.x509.oid import ExtensionOID, NameOID
+from OpenSSL import SSL, crypto
+
+# PSK, and DTLS version limits, are not in pyOpenSSL's public interface (design/tls.md); the
+# version is pinned and tests/module_sim guards both.
+from OpenSSL._util import ffi, lib
+
+from .tables import ALL_SUITES, SUITES
+from .tls import TlsError, TlsSettings
+
+TLS_VERSIONS = {1: SSL.TLS1_VERSION, 2: SSL.TLS1_1_VERSION, 3: SSL.TLS1_2_VERSION}
+DTLS_VERSIONS = {0: 0xFEFF, 1: 0xFEFD}
+VALIDITY_CODES = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
+MTU = 1400
+READ_SIZE = 16384
+
+
+class OpenSslSession:
+    """A `TlsSession` on OpenSSL."""
+
+    def __init__(self, settings: TlsSettings) -> None:
+        self.established = False
+        self.closed = False
+        self._settings = settings
+        self._refused = ""
+        self._shut_down = False
+        self._psk_callback: Any = None
+        context = self._context()
+        self._conn = SSL.Connection(context, None)
+        if settings.dtls:
+            self._conn.set_ciphertext_mtu(MTU)
+        if settings.sni and not settings.dtls and not _is_address(settings.host):
+            self._conn.set_tlsext_host_name(settings.host.encode("idna"))
+        if settings.resume is not None:
+            self._conn.set_session(settings.resume)
+        self._conn.set_connect_state()
+
+    # -- the context ---------------------------------------------------------------------------
+
+    def _context(self) -> SSL.Context:
+        settings = self._settings
+        try:
+            context = SSL.Context(
+                SSL.DTLS_CLIENT_METHOD if settings.dtls else SSL.TLS_CLIENT_METHOD
+            )
+            self._limit_versions(context)
+            context.set_cipher_list(self._cipher_list().encode())
+            context.set_options(SSL.OP_LEGACY_SERVER_CONNECT)
+            if not settings.renegotiation:
+                context.set_options(SSL.OP_NO_RENEGOTIATION)
+            context.set_options(SSL.OP_IGNORE_UNEXPECTED_EOF)
+            if settings.keylog:
+                context.set_keylog_callback(lambda _conn, line: settings.keylog(line))
+            self._load_psk(context)
+            self._load_trust(context)
+            self._load_identity(context)
+        except (SSL.Error, crypto.Error, ValueError, TypeError) as error:
+            raise TlsError(f"the context cannot be set up: {_reason(error)}") from None
+        return context
+
+    def _limit_versions(self, context: SSL.Context) -> None:
+        settings = self._settings
+        if settings.dtls:
+            low = DTLS_VERSIONS.get(settings.dtls_version, 0xFEFF)
+            high = DTLS_VERSIONS.get(settings.dtls_version, 0xFEFD)
+            lib.SSL_CTX_set_min_proto_version(context._context, low)  # pyright: ignore
+            lib.SSL_CTX_set_max_proto_version(context._context, high)  # pyright: ignore
+            return
+        if settings.version == 0:
+            raise TlsError("SSL 3.0 is not in OpenSSL any more")
+        context.set_min_proto_version(TLS_VERSIONS.get(settings.version, SSL.TLS1_VERSION))
+        context.set_max_proto_version(TLS_VERSIONS.get(settings.version, SSL.TLS1_2_VERSION))
+
+    def _cipher_list(self) -> str:
+        settings = self._settings
+        if settings.suite != ALL_SUITES:
+            names = [SUITES[settings.suite].openssl]
+        else:
+            names = [suite.openssl for suite in SUITES.values() if suite.openssl]
+            if settings.psk is None:
+                names = [name for name in names if not name.startswith("PSK")]
+        # The module speaks SHA-1 signatures and 1024-bit keys; OpenSSL's level 1 would not.
+        return ":".join(names) + ":@SECLEVEL=0"
+
+    def _load_psk(self, context: SSL.Context) -> None:
+        suite = SUITES.get(self._settings.suite)
+        wanted = suite is not None and suite.openssl.startswith("PSK")
+        if self._settings.psk is None:
+            if wanted:
+                raise TlsError("a PSK suite is selected, but there is no PSK file")
+            return
+        identity, key = self._settings.psk
+
+        @ffi.callback(
+            "unsigned int (*)(SSL *, const char *, char *, unsigned int,"
+            " unsigned char *, unsigned int)"
+        )
+        def give(
+            _ssl: Any, _hint: Any, id_buf: Any, id_max: int, key_buf: Any, key_max: int
+        ) -> int:
+            if len(identity) + 1 > id_max or len(key) > key_max:
+                return 0
+            ffi.memmove(id_buf, identity + b"\0", len(identity) + 1)
+            ffi.memmove(key_buf, key, len(key))
+            return len(key)
+
+        self._psk_callback = give  # OpenSSL keeps no reference
+        lib.SSL_CTX_set_psk_client_callback(context._context, give)  # pyright: ignore
+
+    def _load_trust(self, context: SSL.Context) -> None:
+        settings = self._settings
+        if settings.seclevel == 0:
+            context.set_verify(SSL.VERIFY_NONE)
+            return
+        context.set_verify(SSL.VERIFY_PEER, self._verify)
+        suite = SUITES.get(settings.suite)
+        if suite is not None and suite.openssl.startswith("PSK"):
+            return  # the key authenticates both sides, there is no certificate
+        if settings.ca is None:
+            raise TlsError("seclevel asks for verification, but there is no CA certificate file")
+        store = context.get_cert_store()
+        assert store is not None
+        store.set_time(settings.clock)
+        for certificate in _certificates(settings.ca, "CA"):
+            store.add_cert(certificate)
+
+    def _load_identity(self, context: SSL.Context) -> None:
+        settings = self._settings
+        if settings.seclevel < 2:
+            return
+        if settings.cert is None or settings.key is None:
+            raise TlsError("seclevel 2 needs the client certificate and key files")
+        first, *others = _certificates(settings.cert, "client")
+        context.use_certificate(first)
+        for certificate in others:
+            context.add_extra_chain_cert(certificate)
+        # The empty passphrase: an encrypted key is an error, never a question on the terminal.
+        context.use_privatekey(
+            crypto.load_privatekey(crypto.FILETYPE_PEM, settings.key, passphrase=b"")
+        )
+        context.check_privatekey()
+
+    def _verify(
+        self, _conn: Any, certificate: crypto.X509, code: int, depth: int, preverified: int
+    ) -> bool:
+        if not preverified and not (code in VALIDITY_CODES and self._settings.ignore_validity):
+            self._refused = f"certificate refused at depth {depth}: {_verify_text(code)}"
+            return False
+        if depth == 0 and self._settings.checkhost is not None:
+            names = _names(certificate.to_cryptography(), self._settings.checkhost)
+            if not any(_matches(name, self._settings.host) for name in names):
+                self._refused = (
+                    f"host name {self._settings.host!r} is not in the certificate, which names "
+                    + (", ".join(names) or "nobody")
+                )
+                return False
+        return True
+
+    # -- the connection ------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._handshake()
+
+    def feed(self, data: bytes) -> bytes:
+        plain = bytearray()
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[self._conn.bio_write(bytes(view)) :]
+        except SSL.Error as error:
+            raise TlsError(_reason(error)) from None
+        if not self.established:
+            self._handshake()
+        if self.established:
+            self._read_into(plain)
+        return bytes(plain)
+
+    def _handshake(self) -> None:
+        try:
+            self._conn.do_handshake()
+        except (SSL.WantReadError, SSL.WantWriteError):
+            return
+        except SSL.Error as error:
+            raise TlsError(self._refused or _reason(error)) from None
+        self.established = True
+
+    def _read_into(self, plain: bytearray) -> None:
+        try:
+            while True:
+                plain += self._conn.recv(READ_SIZE)
+        except SSL.WantReadError:
+            return
+        except SSL.ZeroReturnError:
+            self.closed = True
+        except SSL.Error as error:
+            if not plain:
+                raise TlsError(self._refused or _reason(error)) from None
+            self.closed = True
+
+    def outgoing(self) -> list[bytes]:
+        waiting = bytearray()
+        try:
+            while True:
+                waiting += self._conn.bio_read(READ_SIZE)
+        except SSL.Error:
+            pass
+        if not waiting:
+            return []
+        return list(_records(bytes(waiting))) if self._settings.dtls else [bytes(waiting)]
+
+    def send(self, data: bytes) -> None:
+        try:
+            self._conn.sendall(data)
+        except SSL.Error as error:
+            raise TlsError(_reason(error)) from None
+
+    def shutdown(self) -> None:
+        if self.established and not self._shut_down:
+            self._shut_down = True
+            try:
+                self._conn.shutdown()
+            except SSL.Error:
+                self._refused = "the connection broke before it was closed"
+
+    def renegotiate(self) -> None:
+        self._conn.renegotiate()
+        self._handshake()
+
+    def session(self) -> Any:
+        return self._conn.get_session() if self.established else None
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the handshake was an abbreviated one."""
+        return bool(lib.SSL_session_reused(self._conn._ssl))  # pyright: ignore
+
+    def described(self) -> str:
+        resumed = ", resumed" if self.resumed else ""
+        return f"{self._conn.get_protocol_version_name()} {self._conn.get_cipher_name()}{resumed}"
+
+    def timeout(self) -> float | None:
+        if not self._settings.dtls or self.established:
+            return None
+        wait = self._conn.DTLSv1_get_timeout()
+        return None if wait is None else float(wait)
+
+    def handle_timeout(self) -> None:
+        try:
+            self._conn.DTLSv1_handle_timeout()
+        except SSL.Error as error:
+            raise TlsError(_reason(error)) from None
+
+
+def _records(data: bytes) -> Any:
+    """DTLS records, one a datagram: a memory BIO does not keep datagrams apart."""
+    at = 0
+    while at + 13 <= len(data):
+        end = at + 13 + int.from_bytes(data[at + 11 : at + 13], "big")
+        yield data[at:end]
+        at = end
+
+
+def _certificates(content: bytes, whose: str) -> list[crypto.X509]:
+    """Every certificate of a PEM or DER file; raises TlsError if there is none."""
+    try:
+        if b"-----BEGIN" in content:
+            found = x509.load_pem_x509_certificates(content)
+        else:
+            found = [x509.load_der_x509_certificate(content)]
+        return [crypto.X509.from_cryptography(certificate) for certificate in found]
+    except (ValueError, TypeError) as error:
+        raise TlsError(f"the {whose} certificate file cannot be read: {error}") from None
+
+
+def _names(certificate: x509.Certificate, where: str) -> list[str]:
+    common = [
+        str(attribute.value)
+        for attribute in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    ]
+    if where == "cn":
+        return common
+    try:
+        extension = certificate.extensions.get_extension_for_oid(
+            ExtensionOID.SUBJECT_ALTERNATIVE_NAME
+        ).value
+        assert isinstance(extension, x509.SubjectAlternativeName)
+        names = extension.get_values_for_type(x509.DNSName)
+        names += [str(ip) for ip in extension.get_values_for_type(x509.IPAddress)]
+    except (x509.ExtensionNotFound, ValueError):
+        names = []
+    return names if names or where == "san" else common
+
+
+def _matches(pattern: str, host: str) -> bool:
+    """A name without case; `*.` stands for exactly one label."""
+    pattern, host = pattern.lower().rstrip("."), host.lower().rstrip(".")
+    if pattern.startswith("*."):
+        return "." in host and host.split(".", 1)[1] == pattern[2:]
+    return pattern == host
+
+
+def _is_address(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdigit()
+
+
+def _verify_text(code: int) -> str:
+    return f"{ffi.string(lib.X509_verify_cert_error_string(code)).decode()} (code {code})"
+
+
+def _reason(error: BaseException) -> str:
+    """OpenSSL's own words, without its error stack."""
+    args = error.args[0] if error.args else ""
+    if isinstance(args, (list, tuple)) and args and isinstance(args[-1], tuple):
+        return str(args[-1][-1]) or "the peer closed the connection during the handshake"
+    return str(args or error) or type(error).__name__
