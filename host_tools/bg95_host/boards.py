@@ -65,13 +65,14 @@ class Pins(_Table):
 
 
 class Board(_Table):
-    """One board. `arch` is mpy-cross's -march, empty where only bytecode is made."""
+    """One board. `machine` is how sys.implementation._machine of its firmware begins; `heap` is what
+    MicroPython has there, in bytes; `arch` is mpy-cross's -march, empty where there is none."""
 
     name: str
     mcu: Literal["unix", "rp2040", "rp2350", "esp32", "esp32s3", "esp32c3"]
     port: Literal["unix", "rp2", "esp32"]
     arch: str
-    firmware: str
+    machine: str
     heap: int = Field(gt=0)
     flash: Flash
     uart: Uart

@@ -25,6 +25,8 @@ app = typer.Typer(
 )
 
 for _module in pkgutil.iter_modules(__path__):
+    if _module.name.startswith("_"):  # what sub-commands share
+        continue
     importlib.import_module(f"{__name__}.{_module.name}").register(app)
 
 

@@ -7,13 +7,22 @@ A rig gives a test or a tool three things: an mpremote target, a module and the 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from typing_extensions import Self
 
 from bg95_host.boards import Board
 from bg95_host.errors import ToolError
+
+if TYPE_CHECKING:
+    from bg95_host.module_sim import SimOptions
+
+# name on the command line -> module here; each has `from_options(RigOptions)`
+RIGS = {"virtual": "virtual"}
 
 
 class RigError(ToolError):
@@ -28,6 +37,10 @@ class SimulatedModule(Protocol):
     def set_pin(self, name: str, level: int) -> None:
         """Drive PWRKEY or DTR; the level is the one at the module's pin."""
 
+    def pin(self, name: str) -> int:
+        """The level of a pin now."""
+        ...
+
     def set_host_baud(self, bps: int) -> None:
         """Tell the rate of the UART at the other end."""
 
@@ -35,6 +48,22 @@ class SimulatedModule(Protocol):
     def counters(self) -> dict[str, int]:
         """What the module has counted since it was made."""
         ...
+
+
+@dataclass(frozen=True)
+class RigOptions:
+    """What a rig may be told. None: the rig's default; a rig ignores what is not for it.
+
+    `sim` configures the simulated module. `port`, `board`, `firmware` and `place` say which board;
+    `module` is "real", or the serial device to put the simulated module on.
+    """
+
+    sim: SimOptions | None = None
+    port: str | None = None
+    module: str | None = None
+    board: str | None = None
+    firmware: Path | None = None
+    place: str | None = None
 
 
 class Rig(ABC):
@@ -90,3 +119,10 @@ class Rig(ABC):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def make_rig(name: str, options: RigOptions) -> Rig:
+    """The rig of that name, not started yet; RigError if there is none or something is missing."""
+    if name not in RIGS:
+        raise RigError(f"there is no rig {name!r}; choose one of {', '.join(RIGS)}")
+    return import_module(f"{__name__}.{RIGS[name]}").from_options(options)

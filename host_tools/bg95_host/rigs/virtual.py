@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bg95_host import boards
-from bg95_host.rigs import Rig, RigError, SimulatedModule, unix_vm
+from bg95_host.rigs import Rig, RigError, RigOptions, SimulatedModule, unix_vm
 
 if TYPE_CHECKING:
     from bg95_host.module_sim import SimOptions, SimServer
@@ -36,6 +36,7 @@ _FRAME = struct.Struct("<BBI")
 _BAUD, _OUTPUT, _INPUT, _RESTART, _ACK, _READY = b"BOIRAH"
 _SOFT_RESET_RAW = 1
 
+_OWN_HEAP = 44 * 1024  # what the board's own code takes; a real board has it in flash
 _START_S = 20.0
 _CHUNK = 4096
 _BACKLOG = 1 << 16  # bytes kept for a side that does not read
@@ -99,7 +100,7 @@ class VirtualRig(Rig):
         self._server: SimServer | None = None
         self._module: SimulatedModule | None = None
         self._paced = options.pace if options else True
-        self._levels = {"STATUS": int(options.powered if options else True)}
+        self._levels: dict[str, int] = {}  # of the module's outputs
         self._pins = {
             name.upper(): pin for name, pin in self.board.pins if pin is not None
         }  # by the module's name
@@ -203,6 +204,7 @@ class VirtualRig(Rig):
         self._uart = self._resources.enter_context(uart)
         self._uart.setblocking(False)
         self._module = self._add_module(module.detach())
+        self._levels["STATUS"] = self._module.pin("STATUS")
         self._module.on_pin = self._module_pin
 
     def _add_simulated_module(self, fd: int) -> SimulatedModule:
@@ -224,12 +226,14 @@ class VirtualRig(Rig):
             for name, level in self._levels.items():
                 self._tell_input(name, level)
         for name, pin in self._pins.items():
-            if name != "STATUS":  # a GPIO that nobody drives is low: RP2040 pulls it down at reset
+            if (
+                name not in self._levels
+            ):  # a GPIO that nobody drives is low: RP2040 pulls it down at reset
                 self._drive(name, pin.module_level(0))
         fds = (board.fileno(), self._flash_fd, self._uart.fileno())
         self._vm = unix_vm.spawn(
             self._tty,
-            self.board.heap,
+            self.board.heap + _OWN_HEAP,
             [
                 str(board.fileno()),
                 str(self._flash_fd),
@@ -263,10 +267,9 @@ class VirtualRig(Rig):
     def _vm_ended(self) -> None:
         assert self._vm is not None
         status = self._vm.wait()
+        how = f"ended with status {status}"
         if status < 0:
             how = f"was killed by {signal.Signals(-status).name}"
-        else:
-            how = f"ended with status {status}"
         self._stderr.seek(0)
         said = self._stderr.read().decode(errors="replace").strip().splitlines()
         last_words = f" ({said[-1]})" if said else ""
@@ -364,3 +367,8 @@ class VirtualRig(Rig):
         if len(side.pending) >= _BACKLOG and time.monotonic() - side.moved_at > _UNREAD_S:
             self.unread_bytes += len(side.pending)
             side.pending.clear()
+
+
+def from_options(options: RigOptions) -> VirtualRig:
+    """The rig as the command line asks for it."""
+    return VirtualRig(options.board or "UNIX_VIRTUAL", options.sim)

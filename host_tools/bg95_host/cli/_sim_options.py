@@ -1,0 +1,66 @@
+"""The simulated module's options, as every sub-command that has one takes them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bg95_host.errors import ToolError
+
+if TYPE_CHECKING:
+    from bg95_host.module_sim import SimOptions
+
+_PANEL = "Simulated module"
+
+
+def _option(*names: str, **facts) -> typer.models.OptionInfo:
+    return typer.Option(*names, rich_help_panel=_PANEL, **facts)
+
+
+Baud = Annotated[int, _option(help="Rate of the module's UART at power-on, bit/s.")]
+Pace = Annotated[bool, _option("--pace/--no-pace", help="Bytes take the time they take on a UART.")]
+Model = Annotated[str, _option(help="What ATI answers.")]
+Resolve = Annotated[
+    list[str] | None, _option(metavar="NAME=ADDRESS", help="Answer a DNS name; repeatable.")
+]
+Clock = Annotated[str | None, _option(metavar="ISO8601", help="The module's time at the start.")]
+Fault = Annotated[
+    list[str] | None, _option(metavar="NAME[=ARG]", help="Inject a fault; repeatable.")
+]
+Trait = Annotated[list[str] | None, _option(metavar="NAME=VALUE", help="Set a trait; repeatable.")]
+Files = Annotated[
+    Path | None, _option(metavar="DIR", help="Its flash file system; without it, in memory.")
+]
+Trace = Annotated[
+    Path | None, _option(metavar="FILE", help="Write a trace, one JSON object a line.")
+]
+Keylog = Annotated[
+    Path | None, _option(metavar="FILE", help="Write the TLS secrets, for Wireshark.")
+]
+Seed = Annotated[int, _option(help="Seed of everything that is random.")]
+
+
+def sim_options(
+    *,
+    clock: str | None,
+    resolve: Sequence[str] | None,
+    fault: Sequence[str] | None,
+    trait: Sequence[str] | None,
+    **rest,
+) -> "SimOptions":
+    """The options as the simulator takes them; ToolError names the one that is wrong."""
+    from bg95_host.module_sim import SimOptions
+    from bg95_host.module_sim.traits import parse_assignments
+
+    try:
+        return SimOptions(
+            clock=datetime.fromisoformat(clock.replace("Z", "+00:00")) if clock else None,
+            resolve=parse_assignments(resolve or ()),
+            faults=fault or (),
+            traits=parse_assignments(trait or ()),
+            **rest,
+        )
+    except ValueError as e:
+        raise ToolError(str(e)) from e

@@ -1,0 +1,288 @@
+"""Putting the compiled driver, the board's wiring and an app on a board: only what changed.
+
+A file goes to the board under a second name, is verified there by its hash, and all of them change
+place at the end: a cable pulled while copying leaves the driver that was there before.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from bg95_host import boards, mpy
+from bg95_host.boards import Board
+from bg95_host.errors import ToolError
+from bg95_host.mpremote_link import BoardError, BoardLink
+
+PACKAGE_DIR = "/lib/bg95"
+_NEW = ".new"
+_OLDEST = (1, 24)
+
+Progress = Callable[[str, int, int], None]  # file, bytes copied, bytes in all
+
+
+class DeployError(ToolError):
+    """The board cannot take the driver, or the deploy was cut short; says what the board holds."""
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """What runs on the board. `machine` and `version` as in sys.implementation."""
+
+    machine: str
+    version: tuple[int, ...]
+    arch: str
+    free: int
+
+    def __str__(self) -> str:
+        version = ".".join(str(part) for part in self.version[:3])
+        return f"MicroPython {version} on {self.machine}"
+
+
+@dataclass
+class Report:
+    """What a deploy did. Sizes in bytes; names are paths on the board."""
+
+    firmware: str
+    board: str
+    copied: dict[str, int] = field(default_factory=dict)
+    removed: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+
+
+def deploy(
+    port: str,
+    board: str | Board | None = None,
+    app: Path | None = None,
+    progress: Progress | None = None,
+    reset: bool = True,
+) -> Report:
+    """Bring the board on `port` up to date; with `reset`, soft-reset it so that the app runs.
+
+    `board` None: found by what the firmware says it runs on. `app` becomes main.py. Raises
+    ToolError with one sentence for the user.
+    """
+    with BoardLink(port) as link:
+        firmware = inspect(link)
+        known = _find_board(board, firmware)
+        wanted = build(known, firmware.arch, app)
+        report = _synchronise(link, firmware, known, wanted, progress)
+        if reset:
+            link.soft_reset_into_app()
+    return report
+
+
+def sources(board: str | None, app: Path | None) -> list[Path]:
+    """The files and folders whose change makes another deploy worth while."""
+    wirings = [boards.load(board).wiring] if board else [boards.BOARDS]
+    return [boards.FIRMWARE / "bg95", *wirings, *([app] if app else [])]
+
+
+def build(board: Board, arch: str = "", app: Path | None = None) -> dict[str, bytes]:
+    """The files that belong on a board, by their path there."""
+    sources = sorted((boards.FIRMWARE / "bg95").glob("*.py"))
+    files = {
+        f"{PACKAGE_DIR}/{source.stem}.mpy": mpy.compile_source(source, f"bg95/{source.name}", arch)
+        for source in sources
+    }
+    files["/wiring.py"] = _read(board.wiring)
+    if app is not None:
+        files["/main.py"] = _read(app)
+    return files
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as e:
+        raise DeployError(f"{file} cannot be read: {e.strerror}") from e
+
+
+_INSPECT = """
+import sys, os, json
+i = sys.implementation
+s = os.statvfs('/')
+print(json.dumps([i.name, list(i.version), getattr(i, '_mpy', 0), getattr(i, '_machine', '?'),
+                  s[0] * s[3]]))
+"""
+
+
+def inspect(link: BoardLink) -> Firmware:
+    """Ask the board what it runs; DeployError if the driver cannot run on that."""
+    name, version, mpy_word, machine, free = json.loads(link.execute(_INSPECT).split("\n")[0])
+    if name != "micropython":
+        raise DeployError(f"the board on {link.port} runs {name}; bg95 needs MicroPython")
+    number = tuple(part for part in version if isinstance(part, int))
+    if number[:2] < _OLDEST or mpy_word & 0xFF != mpy.BYTECODE_VERSION:
+        running = ".".join(map(str, number))
+        raise DeployError(
+            f"the firmware on {link.port} is MicroPython {running}, and bg95 needs "
+            f"{_OLDEST[0]}.{_OLDEST[1]} or newer: update it (https://micropython.org/download)"
+        )
+    arch = mpy_word >> 10 & 0xF
+    known = mpy.ARCHITECTURES[arch] if arch < len(mpy.ARCHITECTURES) else ""
+    return Firmware(machine, number, known, free)
+
+
+def _find_board(board: str | Board | None, firmware: Firmware) -> Board:
+    if isinstance(board, Board):
+        return board
+    if board:
+        return boards.load(board)
+    described = map(boards.load, boards.names())
+    matching = [b for b in described if firmware.machine.startswith(b.machine)]
+    if len(matching) == 1:
+        return matching[0]
+    raise DeployError(
+        f"no folder of boards/ describes {firmware.machine!r}; name one with --board: "
+        + ", ".join(boards.names())
+    )
+
+
+_HELPERS = """
+import os, hashlib, json
+def _hash(path):
+    h = hashlib.sha256()
+    buf = memoryview(bytearray(512))
+    with open(path, 'rb') as f:
+        while True:
+            n = f.readinto(buf)
+            if not n:
+                return ''.join('%02x' % b for b in h.digest())
+            h.update(buf[:n])
+def _hashes(paths):
+    for path in paths:
+        try:
+            print(json.dumps([path, _hash(path)]))
+        except OSError:
+            pass
+def _remove(paths):
+    for path in paths:
+        try:
+            os.remove(path)
+        except OSError:
+            pass
+def _entries(folder):
+    try:
+        return [folder + '/' + e[0] for e in os.ilistdir(folder) if e[1] == 0x8000]
+    except OSError:
+        return []
+"""
+
+_SWITCH = """
+for path in {changed!r}:
+    os.rename(path + {new!r}, path)
+_remove({stale!r})
+if hasattr(os, 'sync'):
+    os.sync()
+"""
+
+
+def _synchronise(
+    link: BoardLink,
+    firmware: Firmware,
+    board: Board,
+    wanted: dict[str, bytes],
+    progress: Progress | None,
+) -> Report:
+    link.execute(_HELPERS)
+    present = _entries(link, PACKAGE_DIR)
+    unfinished = [p for p in present if p.endswith(_NEW)] + [p + _NEW for p in wanted]
+    _remove(link, unfinished)  # of a deploy that was cut short
+    there = _hashes(link, [*wanted, *present])
+    changed = [p for p, data in wanted.items() if there.get(p) != hashlib.sha256(data).hexdigest()]
+    stale = [p for p in present if p not in wanted and p not in unfinished]
+    if changed:
+        _check_space(link, firmware, board, [len(wanted[p]) for p in changed])
+        _copy(link, {p: wanted[p] for p in changed}, progress)
+    if changed or stale:
+        _switch(link, changed, stale, wanted)
+    return Report(
+        firmware=str(firmware),
+        board=board.name,
+        copied={p: len(wanted[p]) for p in changed},
+        removed=stale,
+        unchanged=[p for p in wanted if p not in changed],
+    )
+
+
+def _entries(link: BoardLink, folder: str) -> list[str]:
+    return json.loads(link.execute(f"print(json.dumps(_entries({folder!r})))"))
+
+
+def _hashes(link: BoardLink, paths: Iterable[str]) -> dict[str, str]:
+    printed = link.execute(f"_hashes({list(paths)!r})")
+    return dict(json.loads(line) for line in printed.splitlines())
+
+
+def _check_space(link: BoardLink, firmware: Firmware, board: Board, sizes: list[int]) -> None:
+    block = board.flash.block_size
+    needed = sum(-(-size // block) * block for size in sizes) + 2 * block  # and the directories
+    if needed > firmware.free:
+        raise _no_space(link, needed, firmware.free)
+
+
+def _no_space(link: BoardLink, needed: int, free: int) -> DeployError:
+    return DeployError(
+        f"there is no room on the board: {needed // 1024} KiB are needed and {free // 1024} KiB "
+        f"are free; remove files (mpremote connect {link.port} fs rm ...). The board is as it was"
+    )
+
+
+def _copy(link: BoardLink, files: dict[str, bytes], progress: Progress | None) -> None:
+    total = sum(map(len, files.values()))
+    done = 0
+    try:
+        for path, data in files.items():
+            _make_folders(link, path)
+            at = done
+
+            def report(written: int, _size: int, path: str = path, at: int = at) -> None:
+                if progress:
+                    progress(path, at + written, total)
+
+            link.write_file(path + _NEW, data, report)
+            done += len(data)
+        _verify(link, {path + _NEW: data for path, data in files.items()})
+    except OSError as e:
+        _remove(link, [path + _NEW for path in files])
+        if e.errno == errno.ENOSPC:
+            raise _no_space(link, total, 0) from e
+        raise DeployError(f"the board cannot store {e}: it still has the driver it had") from e
+    except BoardError as e:
+        raise DeployError(
+            f"{e} while copying: the board still has the driver it had; connect it and deploy again"
+        ) from e
+
+
+def _make_folders(link: BoardLink, path: str) -> None:
+    for folder in reversed(PurePosixPath(path).parents[:-1]):
+        link.execute(f"try:\n os.mkdir({str(folder)!r})\nexcept OSError:\n pass")
+
+
+def _remove(link: BoardLink, paths: Iterable[str]) -> None:
+    link.execute(f"_remove({list(paths)!r})")
+
+
+def _switch(
+    link: BoardLink, changed: list[str], stale: list[str], wanted: dict[str, bytes]
+) -> None:
+    try:
+        link.execute(_SWITCH.format(changed=changed, new=_NEW, stale=stale))
+        _verify(link, {path: wanted[path] for path in changed})
+    except BoardError as e:
+        raise DeployError(
+            f"{e} while the new files took their places: the board may hold some old and some new "
+            "ones, so deploy again before using it"
+        ) from e
+
+
+def _verify(link: BoardLink, files: dict[str, bytes]) -> None:
+    there = _hashes(link, files)
+    for path, data in files.items():
+        if there.get(path) != hashlib.sha256(data).hexdigest():
+            raise BoardError(f"{path} did not arrive as it was sent")

@@ -1,0 +1,188 @@
+"""A connection to a board, through mpremote's transport: the one way host tools talk to a board."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import NoReturn
+
+import serial
+import serial.tools.list_ports
+from mpremote.transport import TransportError, TransportExecError
+from mpremote.transport_serial import SerialTransport
+from typing_extensions import Self
+
+from bg95_host.errors import ToolError
+
+_READ_S = 5  # mpremote looks at its own deadlines this often where a read blocks (ptys)
+_CONNECT_S = 10
+_CTRL_C = b"\x03"
+_CTRL_D = b"\x04"
+
+
+class BoardError(ToolError):
+    """The board cannot be reached, or it went away."""
+
+
+class BoardException(Exception):
+    """A program on the board raised; `str()` is the board's traceback."""
+
+
+def resolve_port(port: str) -> str:
+    """What pyserial opens for a port as `mpremote connect` takes it.
+
+    `auto` takes the one USB serial port that is there and refuses to choose among several.
+    """
+    if port.startswith("port:"):
+        return port.removeprefix("port:")
+    if port != "auto" and not port.startswith("id:"):
+        return port
+    usb = [p for p in serial.tools.list_ports.comports() if p.vid is not None]
+    wanted = port.removeprefix("id:")
+    found = [p.device for p in usb if port == "auto" or p.serial_number == wanted]
+    if len(found) == 1:
+        return found[0]
+    seen = ", ".join(f"{p.device} (id:{p.serial_number})" for p in usb) or "none"
+    if found:
+        raise BoardError(f"more than one board is connected, name one with --port: {seen}")
+    raise BoardError(f"no board was found at {port}; the USB serial ports here: {seen}")
+
+
+class BoardLink:
+    """A board in its raw REPL, for the length of a `with` block.
+
+    Raises BoardError, with a sentence for the user, for all that can go wrong with the connection;
+    BoardException if the program given to `execute` raises.
+    """
+
+    def __init__(self, port: str, soft_reset: bool = True) -> None:
+        self.port = port
+        self._soft_reset = soft_reset
+        self._transport: SerialTransport | None = None
+
+    @property
+    def transport(self) -> SerialTransport:
+        """mpremote's transport."""
+        assert self._transport is not None, "use it in a with block"
+        return self._transport
+
+    def __enter__(self) -> Self:
+        device = resolve_port(self.port)
+        try:
+            self._transport = SerialTransport(device, baudrate=115200, timeout=_READ_S)
+        except (TransportError, serial.SerialException, OSError, ValueError):
+            _explain_unopened(device)
+        # mpremote prints what it received when no prompt came.
+        said = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(said):
+                self.transport.enter_raw_repl(self._soft_reset, timeout_overall=_CONNECT_S)
+        except (TransportError, serial.SerialException, OSError) as e:
+            self._close()
+            raise BoardError(
+                f"nothing on {device} answers as MicroPython: check that it is the right port and "
+                "that the board runs MicroPython (https://micropython.org/download)"
+            ) from e
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with contextlib.suppress(TransportError, serial.SerialException, OSError):
+            if self.transport.in_raw_repl:
+                self.transport.exit_raw_repl()
+        self._close()
+
+    def _close(self) -> None:
+        with contextlib.suppress(serial.SerialException, OSError):
+            self.transport.close()
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except TransportExecError as e:
+            raise BoardException(e.error_output.replace("\r\n", "\n").strip()) from None
+        except (TransportError, serial.SerialException, OSError, struct.error) as e:
+            raise BoardError(f"the board on {self.port} went away ({_reason(e)})") from e
+
+    def execute(self, program: str) -> str:
+        """Run a short program; what it printed."""
+        with self._translated():
+            return self.transport.exec(program).decode(errors="replace").replace("\r\n", "\n")
+
+    def evaluate(self, expression: str) -> object:
+        """The value of an expression whose repr() is a literal."""
+        with self._translated():
+            return self.transport.eval(expression)
+
+    def run(self, program: str, on_output: Callable[[bytes], None]) -> None:
+        """Run a program of any length in time, handing on its output as it comes.
+
+        Ctrl-C (KeyboardInterrupt) here is passed to the board, whose traceback is then raised.
+        """
+
+        def consume(data: bytes) -> None:
+            if data != _CTRL_D:
+                on_output(data)
+
+        with self._translated():
+            self.transport.exec_raw_no_follow(program)
+            try:
+                _, error = self.transport.follow(timeout=None, data_consumer=consume)
+            except KeyboardInterrupt:
+                self.transport.serial.write(_CTRL_C)
+                _, error = self.transport.follow(timeout=_READ_S, data_consumer=consume)
+        if error:
+            raise BoardException(error.decode(errors="replace").replace("\r\n", "\n").strip())
+
+    def write_file(
+        self, path: str, data: bytes, progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Create or replace a file. OSError is the board's own, ENOSPC for instance."""
+        try:
+            self.transport.fs_writefile(path, data, chunk_size=512, progress_callback=progress)
+        except serial.SerialException as e:
+            raise BoardError(f"the board on {self.port} went away ({_reason(e)})") from e
+        except TransportError as e:
+            with self._translated():
+                raise e
+
+    def soft_reset_into_app(self) -> None:
+        """Leave the raw REPL and soft-reset, so that boot.py and main.py run."""
+        with self._translated():
+            self.transport.exit_raw_repl()
+            self.transport.serial.write(_CTRL_D)
+            if not self.transport.read_until(1, b"soft reboot", timeout=_READ_S).endswith(b"boot"):
+                raise TransportError("no soft reset")
+
+
+def _reason(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _explain_unopened(device: str) -> NoReturn:
+    """Raise BoardError with the reason that mpremote keeps to itself."""
+    if device.startswith("/") and not Path(device).exists():
+        seen = ", ".join(p.device for p in serial.tools.list_ports.comports()) or "none"
+        raise BoardError(f"there is no port {device}; the serial ports here: {seen}")
+    try:
+        serial.serial_for_url(device, exclusive=True).close()
+        reason = "it did not open at first; try again"
+    except (serial.SerialException, OSError, ValueError) as e:
+        reason = _reason(e)
+        if "exclusively lock" in reason or "busy" in reason.lower():
+            reason = "another program uses it; close that first"
+        elif "Permission denied" in reason:
+            reason = "no permission; add yourself to the group that owns it (dialout, uucp)"
+    raise BoardError(f"the port {device} cannot be opened: {reason}")

@@ -1,0 +1,42 @@
+"""Running an app on a rig: the driver is deployed, the app's output streamed, its end reported."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bg95_host.deploy import deploy
+from bg95_host.errors import ToolError
+from bg95_host.mpremote_link import BoardError, BoardLink
+from bg95_host.rigs import Rig
+
+_NOTICE_S = 2.0  # a rig names the cause of a lost board within this
+
+
+def run_app(rig: Rig, app: Path, on_output: Callable[[bytes], None]) -> None:
+    """Run `app` on a started rig until it ends, passing on its output as it comes.
+
+    Raises mpremote_link.BoardException with the board's traceback if the app raised (Ctrl-C here
+    makes it raise KeyboardInterrupt there), RigError if a part of the rig died. sys.exit() is an
+    end like any other: MicroPython tells the host no status.
+    """
+    try:
+        program = app.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        raise ToolError(f"{app} cannot be read: {e}") from e
+    try:
+        deploy(rig.port, rig.board, reset=False)
+        with BoardLink(rig.port) as link:
+            link.run(program, on_output)
+    except BoardError:
+        _raise_cause(rig)
+        raise
+
+
+def _raise_cause(rig: Rig) -> None:
+    """A board that went away is a symptom; give the rig time to notice what it died of."""
+    deadline = time.monotonic() + _NOTICE_S
+    while time.monotonic() < deadline:
+        rig.check()
+        time.sleep(0.02)
