@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bg95_host.errors import ToolError
-
 if TYPE_CHECKING:
     from bg95_host.module_sim import SimOptions
 
@@ -50,7 +48,7 @@ def sim_options(
     trait: Sequence[str] | None,
     **rest,
 ) -> "SimOptions":
-    """The options as the simulator takes them; ToolError names the one that is wrong."""
+    """The options as the simulator takes them; a wrong one is a wrong command line."""
     from bg95_host.module_sim import SimOptions
     from bg95_host.module_sim.traits import parse_assignments
 
@@ -63,4 +61,4 @@ def sim_options(
             **rest,
         )
     except ValueError as e:
-        raise ToolError(str(e)) from e
+        raise typer.BadParameter(str(e)) from e

@@ -212,7 +212,10 @@ class VirtualRig(Rig):
 
         self._server = SimServer()
         self._server.start()
-        return self._server.add_module(self._options or SimOptions(), fd=fd)
+        try:
+            return self._server.add_module(self._options or SimOptions(), fd=fd)
+        except ValueError as e:  # an option that it does not take
+            raise RigError(f"the simulated module cannot start: {e}") from e
 
     # The VM
 
