@@ -84,7 +84,9 @@ class AT:
         self._data_off = 0
         self._data_n = 0
         self._data_ms = 0
-        self._connects = False  # CONNECT is a result of this command
+        self._connects = (
+            None  # True where CONNECT is a result of this command; a socket: it gets the port
+        )
         self._deadline = 0
         self._seen = 0  # bytes received when payload was last seen to move
         self._seen_at = 0
@@ -138,11 +140,12 @@ class AT:
             self._n += 1
             unit //= 10
 
-    def begin(self, owner, prefix, ms, sink=None, connects=False):
+    def begin(self, owner, prefix, ms, sink=None, connects=None):
         """Send the line built with put() as `owner`'s command. No allocation, no waiting.
 
         prefix: of its answer's lines (None: it has none); ms: time it may take; sink: where the payload goes that
-        an answer line announces (`+QSSLRECV: <n>`); connects: CONNECT is a result of it.
+        an answer line announces (`+QSSLRECV: <n>`); connects: True where CONNECT is a result of
+        it, or the socket that has the port to itself from the byte after CONNECT on.
         """
         self._command[self._n] = 13
         n = self._n + 1
@@ -157,7 +160,7 @@ class AT:
         self._others = False
         self._sink = sink
         self._data = None
-        self._connects = False
+        self._connects = None
         self.framer.prompt = 0
         self.held = False
         self.result = RUNNING
@@ -242,7 +245,7 @@ class AT:
             if self._sink is None:
                 self.held = True
                 return False
-            self._announce(self._sink)
+            self.expect(self.framer.next_int(), self._sink)
         elif not self._final() and not self._urc(self._others):
             self.held = True
             return False
@@ -263,18 +266,13 @@ class AT:
         f.next_int()
         return f.pos >= f.end or f.buf[f.pos] == 34
 
-    def _announce(self, sink):
-        """The line says how many bytes of payload follow."""
-        n = self.framer.next_int()
+    def expect(self, n, sink):
+        """n bytes of payload for `sink` (None: dropped) follow the framer's line. No allocation."""
         if n > 0:
             self.framer.payload(n, sink)
             self._seen = -1
             if self.trace is not None:
                 self.trace.payload("RX", n)
-
-    def push(self, sink):
-        """URC handlers: the line's next field counts payload for `sink` (None: dropped). No allocation."""
-        self._announce(sink)
 
     def _final(self):
         """Whether the line settles the command (or is its echo)."""
@@ -290,9 +288,11 @@ class AT:
         if self._connects and f.starts(b"CONNECT"):
             # CONNECT <n> announces payload (FILE 2.8); a bare CONNECT says that the module is ready for ours.
             if self._sink is None:
+                if self._connects is not True:
+                    self._connects._enter_raw()
                 self._finish(CONNECT)
             else:
-                self._announce(self._sink)
+                self.expect(f.next_int(), self._sink)
             return True
         return f.starts(b"AT") or f.starts(b"at")
 
@@ -363,7 +363,7 @@ class AT:
             self._finish(OK)
         elif self._late_sink is not None and f.starts(self._late_prefix):
             self.late += 1
-            self._announce(self._late_sink)
+            self.expect(f.next_int(), self._late_sink)
         elif not self._urc(True):
             self.late += 1
 
@@ -404,11 +404,11 @@ class AT:
         finally:
             self.claims -= 1
 
-    def start(self, command, ms=ANSWER_MS, prefix=None, sink=None, others=False, connects=False):
+    def start(self, command, ms=ANSWER_MS, prefix=None, sink=None, others=False, connects=None):
         """Flow: send `command` (bytes, no CR) as soon as the engine is free. Returns when it was started.
 
-        prefix, ms, sink: as begin(). others: lines that nobody knows belong to the answer. connects: CONNECT is
-        a result of this command.
+        prefix, ms, sink: as begin(). others: lines that nobody knows belong to the answer. connects: True
+        where CONNECT is a result of this command, or the socket that has the port to itself after it.
         """
         yield from self.claim()
         line = command + b"\r"

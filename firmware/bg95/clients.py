@@ -55,7 +55,9 @@ class Clients:
         if socket is not None:
             socket._on_recv(n)
         elif n > 0:
-            self._modem._at.push(None)  # a leftover of an earlier host pushes: its data is nobody's
+            self._modem._at.expect(
+                n, None
+            )  # a leftover of an earlier host pushes: its data is nobody's
 
     def _on_closed(self):
         socket = self._socket()
@@ -137,10 +139,9 @@ class Clients:
         self.dirty |= 1 << client_id
         try:
             if socket._mode == TRANSPARENT:
-                yield from at.start(command, ms, connects=True)
+                yield from at.start(command, ms, connects=socket)
                 yield from at.wait()
                 yield from settle(modem, command)
-                socket._enter_raw()
             else:
                 yield from ip_run(modem, command, ANSWER_MS)
                 yield from self._await_open(socket, ms)

@@ -95,9 +95,12 @@ class Framer:
                     return NOTHING
                 continue
             if self._raw is not None:
+                # What looks like the end may have more behind it: only the UART's last byte can be one.
                 kind = self._pass_raw()
-            else:
-                kind = self._cut()
+                if not self._fill():
+                    return kind
+                continue
+            kind = self._cut()
             if kind:
                 return kind
             if not self._fill():

@@ -25,7 +25,7 @@ FILE_MS = const(10000)  # FILE: a flash write or delete; the manual says 300 ms,
 DNS_MS = const(60000)  # TCP/IP 2.1.13: AT+QIDNSGIP
 # --- data mode --------------------------------------------------------------------------------
 GUARD_MS = const(1050)  # SSL 1.4: 1 s of silence before and after "+++"; 50 ms of margin
-ESCAPE_MS = const(3000)  # OK follows the second guard time
+ESCAPE_MS = const(2000)  # OK follows the second guard time of 1 s
 PLUS_MS = const(1000)  # SSL 1.4: the three "+" within 1 s
 TAIL_MS = const(50)  # how long the start of a possible NO CARRIER may wait for its rest
 # --- start and stop ---------------------------------------------------------------------------

@@ -37,7 +37,8 @@ def settle(modem, command):
     at = modem._at
     if at.result == _at.ERROR:
         code = yield from last_error(modem)
-        raise CommandError("", code, _at.name_of(command))
+        why = "" if code else "refused, and AT+QIGETERROR gives no reason"
+        raise CommandError(why, code, _at.name_of(command))
     if at.result == _at.NO_CARRIER:
         raise CommandError("no connection", None, _at.name_of(command), ENETDOWN)
     at.check(command)

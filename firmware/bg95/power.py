@@ -2,7 +2,6 @@
 
 from time import ticks_add, ticks_diff, ticks_ms
 
-
 from .errors import ENODEV, CommandError, ModemError, TimeoutError
 from .limits import (
     ANSWER_MS,

@@ -131,7 +131,6 @@ class SSLSocket(io.IOBase):
         self.flush_ms = FLUSH_MS  # how long a small write waits for company; 0: only flush(), a read or a full buffer
         # Transparent mode
         self._pluses = -1  # "+" sent since a silence and nothing else; -1: something else
-        self._plus_at = 0
         self._held = 0  # bytes the framer held back when looked at last, and since when
         self._held_at = 0
         self._leaving = 0  # 0 no, _GUARD waits for silence, _ESCAPING waits for the module's OK
@@ -171,7 +170,7 @@ class SSLSocket(io.IOBase):
         """n: bytes that follow in direct push mode; a number some firmware adds in buffer mode (field notes 1)."""
         self._unsure = 0  # the chunk before this one is whole, or its line would not have been one
         if self._mode == DIRECT_PUSH and n:
-            self._at.push(self)
+            self._at.expect(n, self)
         else:
             self._hint = True
 
@@ -333,7 +332,11 @@ class SSLSocket(io.IOBase):
         if self._src is None and self._w:
             self._push()  # nothing is gained by waiting: the module packs by itself (QICFG "transwaittm")
         if self._src is not None and not at.sending:
-            self._send_raw()
+            if self._src_n:
+                self._send_raw()
+            else:  # only now has the last byte left the buffer
+                self._src = None
+                self._w = 0
         held = at.framer.held
         if held != self._held:
             self._held = held
@@ -349,7 +352,8 @@ class SSLSocket(io.IOBase):
         """Hand the next bytes to the UART; never so that data becomes the escape sequence (SSL 1.4)."""
         at = self._at
         now = ticks_ms()
-        if ticks_diff(now, at.last_out) >= PLUS_MS - 100:
+        # A silence begins early, so that none is missed, and late where one would make a "+" the first again.
+        if ticks_diff(now, at.last_out) >= (PLUS_MS + 100 if self._pluses > 0 else PLUS_MS - 100):
             self._pluses = 0
         n = self._src_n
         off = self._src_off
@@ -362,22 +366,13 @@ class SSLSocket(io.IOBase):
             elif self._pluses + i == 3:
                 # "+++" alone after a silence: the third one waits until it is too late to count.
                 n = i - 1
-                if not n and ticks_diff(now, self._plus_at) > PLUS_MS + 100:
-                    n = 1
-                    self._pluses = -1
-                elif n:
-                    self._pluses += n
-                    self._plus_at = now
+                self._pluses = 2
             else:
                 self._pluses += i
-                self._plus_at = now
         if n:
             self._src_off += n
             self._src_n -= n
             at.send(self._src, off, n)
-            if not self._src_n:
-                self._src = None
-                self._w = 0
 
     def _step_leaving(self):
         at = self._at
@@ -416,13 +411,11 @@ class SSLSocket(io.IOBase):
         elif self._in_doubt:
             self._op = _RESUMING
             at.put(b"ATO")
-            at.begin(self, None, ANSWER_MS, connects=True)
+            at.begin(self, None, ANSWER_MS, connects=self)
         self._in_doubt = False
 
     def _resumed(self, result):
-        if result == _at.CONNECT:
-            self._enter_raw()
-        else:
+        if result != _at.CONNECT:
             self._state = _ENDING
             self._hint = True
 
@@ -764,11 +757,9 @@ class SSLSocket(io.IOBase):
         if self._mode == mode:
             return
         command = b"AT+QISWTMD=%d,%d" % (self.client_id, mode)
-        yield from self._at.start(command, connects=mode == TRANSPARENT)
+        yield from self._at.start(command, connects=self if mode == TRANSPARENT else None)
         yield from self._at.wait()
         self._at.check(command)
-        if mode == TRANSPARENT:
-            self._enter_raw()
         self._mode = mode
         self._hint = mode == BUFFER
 
