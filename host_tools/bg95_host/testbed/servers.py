@@ -188,6 +188,11 @@ class TlsServer:
     def __exit__(self, *exc: object) -> None:
         self.stop()
 
+    @property
+    def running(self) -> bool:
+        """Whether connections are accepted; False after `stop`."""
+        return not self._stopping
+
     def start(self) -> None:
         """Begin to accept. The port is open before this; nobody is refused."""
         self._spawn(self._accept)
