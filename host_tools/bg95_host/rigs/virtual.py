@@ -110,6 +110,7 @@ class VirtualRig(Rig):
         self._lock = threading.Lock()  # the control socket and the VM behind it
         self._control: socket.socket | None = None
         self._vm: subprocess.Popen[bytes] | None = None
+        self._thread: threading.Thread | None = None
         self._port = ""
         self._resources = contextlib.ExitStack()
 
@@ -152,10 +153,10 @@ class VirtualRig(Rig):
     def close(self) -> None:
         """End the board and its module."""
         self._closing = True
-        thread = getattr(self, "_thread", None)
-        if thread is not None:
+        if self._thread is not None:
             self._waker.send(b"x")
-            thread.join()
+            self._thread.join()
+            self._thread = None
         self._end_vm()
         self._close_control()
         self._resources.close()

@@ -29,18 +29,27 @@ _EINVAL = 22
 _host = None  # _Host
 _uart_files = {}  # UART id -> FileIO; one for the life of the board: its finaliser closes the fd
 _paced = True
-_wakers = select.poll()  # whatever ends idle()
+_wakers = None  # whatever ends idle()
 
 
 def setup(control_fd, paced, uarts):
     """Take the inherited descriptors. `uarts` is a list of (UART id, fd)."""
-    global _host, _paced
+    global _host, _paced, _wakers
     _host = _Host(control_fd)
-    _wakers.register(_host.file, select.POLLIN)
     _paced = paced
     for uart_id, fd in uarts:
         _uart_files[uart_id] = open(fd, "r+b")
-        _wakers.register(_uart_files[uart_id], select.POLLIN)
+    _wakers = _waiter(_host.file, *_uart_files.values())
+
+
+def _waiter(*files):
+    """A poll object for reading, that has made its table: the first wait allocates it."""
+    waiter = select.poll()
+    for file in files:
+        waiter.register(file, select.POLLIN)
+    for _ in waiter.ipoll(0):
+        pass
+    return waiter
 
 
 def ready():
@@ -55,8 +64,7 @@ class _Host:
         self.file = open(fd, "r+b")
         self._in = bytearray(_FRAME_BYTES)
         self._out = bytearray(_FRAME_BYTES)
-        self.waiting = select.poll()
-        self.waiting.register(self.file, select.POLLIN)
+        self.waiting = _waiter(self.file)
         self.inputs = bytearray(_GPIOS)
         self.handlers = {}  # GPIO -> Pin with a handler
 
@@ -184,8 +192,7 @@ class UART(io.IOBase):
             raise ValueError("UART({}) doesn't exist".format(id))
         self._id = id
         self._file = _uart_files[id]
-        self._readable = select.poll()
-        self._readable.register(self._file, select.POLLIN)
+        self._readable = _waiter(self._file)
         self._rxbuf = 256  # defaults as on rp2
         self._txbuf = 256
         self._timeout_ms = 0
