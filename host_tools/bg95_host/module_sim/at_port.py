@@ -24,6 +24,7 @@ from .results import (
     Receive,
     TcpipError,
     Until,
+    UrcPlace,
     Wait,
     Word,
 )
@@ -159,10 +160,20 @@ class AtPort:
             return
         self._m.trace("host", text="AT" + self._command.shown(call))
         self._m.count("commands")
+        self._guarded(lambda: self._admit(call))
+
+    def _admit(self, call: Call) -> None:
+        """Faults may refuse, delay or swallow the command."""
         self._m.faults.command_started(call.name)
-        self._guarded(lambda: self._start(call))
+        delay = self._m.faults.delay(call.name)
+        if delay:
+            self._wait(delay, lambda: self._guarded(lambda: self._start(call)))
+        elif delay is not None:
+            self._start(call)
 
     def _start(self, call: Call) -> None:
+        if self._m.traits.urc_placement == "after_echo":
+            self._print_urcs()
         started = self._command.run(self._m, call)
         if isinstance(started, Generator):
             self._steps = started
@@ -196,6 +207,8 @@ class AtPort:
             self._m.transmit(wanted.data)
         elif isinstance(wanted, Word):
             self._result(wanted.text)
+        elif isinstance(wanted, UrcPlace):
+            self.urcs_inside()
         elif isinstance(wanted, Wait):
             self._wait(wanted.seconds, lambda: self._resume(None))
             return False
@@ -265,8 +278,6 @@ class AtPort:
         elif isinstance(error, CmeError) and self._m.profile.cmee:
             text = str(error.code) if self._m.profile.cmee == 1 else CME_ERRORS[error.code]
             self._end_line(f"+CME ERROR: {text}")
-        elif isinstance(error, Aborted):
-            self._end_line("OK")
         elif isinstance(error, (PlainError, CmeError)):
             self._end_line("ERROR")
         else:
@@ -311,10 +322,16 @@ class AtPort:
             self._guarded(lambda: self._throw(bytes(reader.data)))
 
     def _throw(self, data: bytes) -> None:
-        """The command stores what it got, then lets `Aborted` end it."""
-        steps, self._steps = self._steps, None
-        assert steps is not None
-        steps.throw(Aborted(data))
+        """The command stores what it got, and reports."""
+        assert self._steps is not None
+        try:
+            wanted = self._steps.throw(Aborted(data))
+        except StopIteration as end:
+            self._steps = None
+            self._ended(end.value)
+            return
+        if self._grant(wanted):
+            self._run(None)
 
     # -- data mode -----------------------------------------------------------------------------
 
@@ -349,14 +366,24 @@ class AtPort:
 
     def flush_urcs(self) -> None:
         """Print what is queued, unless a command or a data connection has the port."""
-        while self._urcs and not self.busy and not self.data:
+        if not self.busy and not self.data:
+            self._print_urcs()
+
+    def urcs_inside(self) -> None:
+        """The place inside an answer where a hostile module prints URCs (field notes)."""
+        if self._m.traits.urc_placement == "inside":
+            self._print_urcs()
+
+    def _print_urcs(self) -> None:
+        while self._urcs:
             text, payload = self._urcs.popleft()
             self._m.trace("urc", text=text, **({"len": len(payload)} if payload else {}))
             self._m.transmit(f"\r\n{text}\r\n".encode("latin-1") + payload)
 
     def _info(self, text: str) -> None:
         self._m.trace("module", text=text)
-        lead = "\r\n" if self._first_info and self._m.profile.verbose else ""
+        leads = self._first_info or self._m.traits.crlf_each_line
+        lead = "\r\n" if leads and self._m.profile.verbose else ""
         self._first_info = False
         self._m.transmit(f"{lead}{text}\r\n".encode("latin-1"))
 
@@ -410,8 +437,9 @@ class _Reader:
             self.module.transmit(data)
         done = len(self.data) >= self.wanted.count or (data[-1:] and data[-1] in self.wanted.ends)
         every = self.wanted.ack_every
-        if every and not done and len(self.data) % every == 0:
-            self.module.transmit(b"A")
+        last = done and not self.module.traits.ack_after_last
+        if every and not last and len(self.data) % every == 0:
+            self.module.transmit(b"\r\nA\r\n" if self.module.traits.ack_framed else b"A")
         if done:
             self._cancel()
         else:

@@ -13,9 +13,10 @@ made by `_boot_state`, what it keeps by `__init__` (spec 3.6).
 from __future__ import annotations
 
 import logging
+import math
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,14 @@ from .power import Power
 from .rtc import Rtc, naive_utc
 from .schedule import Schedule, Timer
 from .sockets import TRANSPARENT, Socket
-from .state import Nonvolatile, PdpContext, Profile, Radio, SslContext, TcpipOptions
+from .state import (
+    Nonvolatile,
+    PdpContext,
+    PowerSaving,
+    Radio,
+    SslContext,
+    TcpipOptions,
+)
 from .tls import TlsError, TlsSession, TlsSettings, open_session, parse_psk
 from .trace import Trace
 from .traits import Traits
@@ -39,7 +47,6 @@ from .uart import Receiver, Transmitter, garble
 log = logging.getLogger(__name__)
 
 OUTPUT_LOW = 2048  # bytes waiting for the UART at which a held-back peer may go on
-RI_PULSE_S = 0.120  # spec 2.12
 
 
 class Module:
@@ -61,6 +68,8 @@ class Module:
         self.now = now
         self.traits = Traits(options.traits)
         self.faults = Faults(options.faults)
+        self.opens_since_boot = 0
+        self.recv_urcs = 0
         self.counters: Counter[str] = Counter()
         self.rng = random.Random(options.seed)
         self.on_pin: Callable[[str, int], None] | None = None
@@ -68,7 +77,8 @@ class Module:
         self._trace = Trace(options.trace, name)
         self._keylog = Path(options.keylog).open("ab", buffering=0) if options.keylog else None  # noqa: SIM115 - open until close()
         self._schedule = Schedule()
-        self._ri_timer: Timer | None = None
+        self._world = Schedule()
+        self._ri_timers: list[Timer] = []
         self._time_base = (now, naive_utc(options.clock or host_time or datetime(1980, 1, 6)))
         self.flash = Flash(options.files)
         self.nv = Nonvolatile(baud=options.baud, urcport=self.traits.urcport)
@@ -77,16 +87,19 @@ class Module:
         self.rx = Receiver(options.baud, options.pace)
         self.tx = Transmitter(options.baud, options.pace)
         self.tx.item_bytes = self.faults.chunk
-        self.rtc.set_utc(self._time_base[1], 0, now)
+        if options.clock is not None:
+            self.rtc.set_utc(self._time_base[1], 0, now)
         self._boot_state()
         self.power = Power(self)
+        self.faults.arm(self)
         if options.powered:
             self.power.already_on()
 
     def _boot_state(self) -> None:
         """Everything that a restart sets back (spec 3.6)."""
-        self.profile = Profile(**vars(self.nv.profile.stored()))
-        self.radio = Radio()
+        self.profile = self.nv.profile.stored()
+        self.profile.cmee = self.traits.factory_cmee
+        self.radio = Radio(self.traits.sim)
         self.pdp = {cid: PdpContext() for cid in range(1, 17)}
         self.ssl = {ctx: SslContext() for ctx in range(6)}
         self.tcpip = TcpipOptions()
@@ -95,6 +108,7 @@ class Module:
         self.last_transparent: Socket | None = None
         self.last_error = 0
         self.sleep_mode = 0
+        self.psm = PowerSaving()
         self.open_files: dict[int, Any] = {}
         self.next_handle = 1
         self.port = AtPort(self)
@@ -107,36 +121,60 @@ class Module:
         """The host put bytes on the wire at `now`; they arrive one byte time apart."""
         self.advance(now)
         self.count("uart_bytes_in", len(data))
-        self.rx.push(garble(data, self.host_baud, self.baud, self.rng), now)
+        heard = garble(data, self.host_baud, self.baud, self.rng)
+        self.rx.push(self.faults.spoiled(heard, "in"), now)
 
     def advance(self, now: float) -> None:
         """Run what is due until `now`, in order."""
         while True:
-            timer, arrival = self._schedule.next_due(), self._next_arrival()
-            if timer is not None and timer <= now and (arrival is None or timer <= arrival):
-                self.now = max(self.now, timer)
-                self._schedule.run_next()
-            elif arrival is not None and arrival <= now:
-                self.now = max(self.now, arrival)
-                data = self.rx.take(self.port.step)
-                if self.power.listening:
-                    self.port.receive(data)
-            else:
+            due, _order, run = min(self._pending(), key=lambda event: event[:2])
+            if due > now:
                 break
+            self.now = max(self.now, due)
+            run()
         self.now = max(self.now, now)
 
+    def _pending(self) -> Iterator[tuple[float, int, Callable[[], None]]]:
+        """The next event of every kind; at equal times timers come first, input last."""
+        yield math.inf, 3, lambda: None
+        for order, schedule in enumerate((self._schedule, self._world)):
+            due = schedule.next_due()
+            if due is not None:
+                yield due, order, schedule.run_next
+        due = self._next_arrival()
+        if due is not None:
+            yield due, 2, self._take_input
+
+    def _take_input(self) -> None:
+        data = self.rx.take(self._step)
+        if self.power.listening and not self._asleep():
+            self.port.receive(data)
+        self.faults.passed("rx", len(data))
+
+    def _step(self, data: bytes) -> int:
+        """How many bytes to take: what the port wants, but no fault's moment is skipped."""
+        wanted = self.port.step(data) if self.power.listening else len(data)
+        return min(wanted, self.faults.bytes_to_mark("rx", wanted))
+
+    def _asleep(self) -> bool:
+        """AT+QSCLK=1 and DTR high: the UART is off until DTR goes low (spec 2.10)."""
+        return bool(self.sleep_mode and self.pins["DTR"] and self.traits.sleep_loses_input)
+
     def _next_arrival(self) -> float | None:
-        return self.rx.next_due(self.port.step)
+        return self.rx.next_due(self._step)
 
     def next_due(self) -> float | None:
         """When `advance` or `take` has something to do next; None: nothing without new input."""
-        due = [self._schedule.next_due(), self._next_arrival(), self.tx.next_due()]
-        times = [time for time in due if time is not None]
-        return min(times) if times else None
+        due = min(event[0] for event in self._pending())
+        output = self.tx.next_due()
+        if output is not None:
+            due = min(due, output)
+        return None if due == math.inf else due
 
     def take(self, now: float) -> list[tuple[float, bytes]]:
         """Bytes that have left the module by `now`, as (due time, bytes), oldest first."""
         taken = self.tx.take(now)
+        self.faults.passed("tx", sum(len(item) for _due, item in taken))
         if taken and self.tx.backlog < OUTPUT_LOW:
             for socket in self.sockets.values():
                 socket.hold_back()
@@ -150,6 +188,10 @@ class Module:
         """Run `action` after some seconds."""
         return self._schedule.at(self.now + seconds, action)
 
+    def world_event(self, seconds: float, action: Callable[[], None]) -> None:
+        """Run an event of the world outside; unlike a timer it outlives a restart."""
+        self._world.at(self.now + seconds, action)
+
     def forget_timers(self) -> None:
         """Withdraw every timer: the module lost power."""
         self._schedule.clear()
@@ -158,7 +200,8 @@ class Module:
         """Bytes for the host."""
         if self.power.listening and data:
             self.count("uart_bytes_out", len(data))
-            self.tx.write(garble(data, self.baud, self.host_baud, self.rng), self.now)
+            spoiled = self.faults.spoiled(data, "out")
+            self.tx.write(garble(spoiled, self.baud, self.host_baud, self.rng), self.now)
 
     # -- pins ----------------------------------------------------------------------------------
 
@@ -193,18 +236,29 @@ class Module:
 
     def urc(self, text: str, payload: bytes = b"") -> None:
         """An unsolicited result code, to the port that AT+QURCCFG names (spec 2.11)."""
+        if self.faults.swallows_urc():
+            self.trace("urc", text=text, note="not printed: fault swallow_urc")
+            return
         self.count("urcs")
         self._pulse_ri()
-        if self.nv.urcport == "uart1":
-            self.port.urc(text, payload)
-        else:
+        if self.nv.urcport != "uart1":
             self.trace("urc", text=text, note=f"printed on {self.nv.urcport}, not on this port")
+        elif self.nv.urc_delay:
+            end = (2 * self.nv.ri_pulses - 1) * self.nv.ri_pulse_ms / 1000
+            self.after(end, lambda: self.port.urc(text, payload))
+        else:
+            self.port.urc(text, payload)
 
     def _pulse_ri(self) -> None:
-        if self._ri_timer:
-            self._ri_timer.cancel()
+        """As AT+QCFG="urc/ri/other" sets it: some pulses, as long between them (spec 2.12)."""
+        for timer in self._ri_timers:
+            timer.cancel()
+        width, pulses = self.nv.ri_pulse_ms / 1000, self.nv.ri_pulses
         self.drive_pin("RI", 0)
-        self._ri_timer = self.after(RI_PULSE_S, lambda: self.drive_pin("RI", 1))
+        self._ri_timers = [
+            self.after(edge * width, lambda level=edge % 2: self.drive_pin("RI", level))
+            for edge in range(1, 2 * pulses)
+        ]
 
     def trace(self, direction: str, **what: Any) -> None:
         """A line of the trace."""
@@ -221,18 +275,25 @@ class Module:
         radio = self.radio
         if radio.registered or radio.functionality != 1 or radio.sim != "READY":
             return
+        if self.traits.registration in ("denied", "searching"):
+            return
         radio.registered = True
         if self.traits.nitz:
-            start, utc = self._time_base
-            self.rtc.synchronise(utc + timedelta(seconds=self.now - start), 0, self.now)
+            self.rtc.synchronise(self.network_time(), self.traits.timezone, self.now)
         commands.network.report_registration(self)
+
+    def network_time(self) -> datetime:
+        """What the network's clock says, naive UTC."""
+        start, utc = self._time_base
+        return utc + timedelta(seconds=self.now - start)
 
     def resolve(self, pdp_id: int, host: str, done: ResolveDone) -> None:
         """Look a name up; `done` is called later, never at once."""
         if host in self.options.resolve:
-            self.after(0.0, lambda: done([self.options.resolve[host]]))
+            address = self.options.resolve[host]
+            self.world_event(self.traits.dns_s, lambda: done([address]))
         elif self.pdp[pdp_id].dns[0] in ("", "0.0.0.0"):
-            self.after(0.0, lambda: done([]))
+            self.world_event(self.traits.dns_s, lambda: done([]))
         else:
             self.net.resolve(host, done)
 
@@ -282,29 +343,60 @@ class Module:
 
     def socket_opened(self, socket: Socket, code: int) -> None:
         """An open ended; modes 0 and 1 report it by URC (spec 1.6.2)."""
-        if socket.mode == TRANSPARENT and (
-            code == 0 or self.traits.transparent_open_failure == "error"
-        ):
-            return
+        if socket.mode != TRANSPARENT and not self.faults.open_is_silent():
+            self.report_open(socket, code)
+
+    def report_open(self, socket: Socket, code: int) -> None:
+        """The result of an open as a URC."""
         word = "+QSSLOPEN" if socket.is_ssl else "+QIOPEN"
         self.urc(f"{word}: {socket.client_id},{code}")
+
+    def socket_closed(self, socket: Socket) -> None:
+        """A client ID is free again; the last one on an SSL context releases it (spec 1.6.5)."""
+        ctx = socket.ssl_ctx_id
+        last = all(other.ssl_ctx_id != ctx for other in self.sockets.values())
+        if ctx is not None and last and self.traits.close_resets_context:
+            self.ssl[ctx] = SslContext()
 
     def drop_sockets(self) -> None:
         """Abort every connection without a word: power is gone."""
         for socket in list(self.sockets.values()):
             socket.close(0)
 
-    def deactivate(self, pdp_id: int, reason: str) -> None:
-        """A PDP context goes down; its connections are lost."""
-        self.pdp[pdp_id].active = False
-        self.pdp[pdp_id].address = ""
+    def pdp_lost(self, pdp_id: int, reason: str) -> None:
+        """The network takes a PDP context down; its connections are lost (spec 3.5)."""
+        context = self.pdp.get(pdp_id)
+        if context is None or not context.active:
+            return
+        context.active, context.lost = False, True
+        first = self.traits.pdp_loss_order == "pdpdeact_first"
+        if first:
+            self.urc(f'+QIURC: "pdpdeact",{pdp_id}')
         for socket in list(self.sockets.values()):
             if socket.pdp_id == pdp_id:
                 socket.lost(reason)
+        if not first:
+            self.urc(f'+QIURC: "pdpdeact",{pdp_id}')
+
+    def lose_network(self) -> None:
+        """Not registered any more: PDP contexts go down, the registration URC is printed."""
+        if not self.radio.registered:
+            return
+        self.radio.registered = False
+        for pdp_id in self.pdp:
+            self.pdp_lost(pdp_id, "the module left the network")
+        commands.network.report_registration(self)
+
+    def chosen_sockets(self, client_id: int) -> list[Socket]:
+        """The connection with this ID, or all of them for -1."""
+        if client_id < 0:
+            return list(self.sockets.values())
+        return [self.sockets[client_id]] if client_id in self.sockets else []
 
     def restart_state(self) -> None:
         """A restart or power-off: volatile state is gone, files and saved settings stay."""
         self.drop_sockets()
+        self.opens_since_boot = 0
         self.forget_timers()
         self.drive_pin("RI", 1)
         self.rx.clear()

@@ -90,8 +90,8 @@ class DataMode:
         elif self._m.profile.dtr_mode == 2:
             self._release()
             self._send(len(self._packet))
-            self.socket.close(0)
-            self._m.port.leave_data("OK")
+            self.socket.close(1)
+            self._m.port.leave_data(self._m.traits.dtr2_result)
 
     def _leave(self) -> None:
         self._send(len(self._packet))
@@ -101,11 +101,11 @@ class DataMode:
     # -- packets -------------------------------------------------------------------------------
 
     def _send_full_packets(self) -> None:
-        size = self._m.tcpip.transpktsize
+        size = self._m.tcpip.transpktsize[0]
         while len(self._packet) >= size and self._send(size):
             pass
         if self._packet and not self._flush:
-            self._flush = self._m.after(self._m.tcpip.transwaittm * 0.1, self._waited)
+            self._flush = self._m.after(self._m.tcpip.transwaittm[0] * 0.1, self._waited)
 
     def _waited(self) -> None:
         self._flush = None
@@ -125,7 +125,7 @@ class DataMode:
 
     def _try_again(self) -> None:
         self._retry = None
-        if self._send(min(len(self._packet), self._m.tcpip.transpktsize)):
+        if self._send(min(len(self._packet), self._m.tcpip.transpktsize[0])):
             self._send_full_packets()
 
     def stop(self) -> None:

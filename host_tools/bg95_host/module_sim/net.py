@@ -14,15 +14,19 @@ class LinkEvents(Protocol):
 
     def link_up(self, local_port: int) -> None:
         """The transport is connected."""
+        ...
 
     def link_failed(self, reason: str) -> None:
         """It could not be connected."""
+        ...
 
     def link_received(self, data: bytes) -> None:
         """Bytes (TCP) or one datagram (UDP) arrived."""
+        ...
 
     def link_closed(self, reason: str) -> None:
         """The peer closed it ("" ) or it broke."""
+        ...
 
 
 class Link(Protocol):
@@ -30,18 +34,23 @@ class Link(Protocol):
 
     def send(self, data: bytes) -> None:
         """Queue bytes, or one datagram, for the peer."""
+        ...
 
     def unsent(self) -> int:
         """Bytes queued and not yet taken by the network."""
+        ...
 
     def pause(self, paused: bool) -> None:
         """Stop or resume reading, so that the peer is held back."""
+        ...
 
     def close(self) -> None:
         """Send what is queued, then close. No event follows."""
+        ...
 
     def abort(self) -> None:
         """Close at once (RST). No event follows."""
+        ...
 
 
 class ResolveDone(Protocol):
@@ -55,6 +64,8 @@ class Net(Protocol):
 
     def resolve(self, host: str, done: ResolveDone) -> None:
         """Look a name up."""
+        ...
 
     def connect(self, kind: str, address: str, port: int, events: LinkEvents) -> Link:
         """Start a "tcp" or "udp" link; `events` hears how it goes."""
+        ...

@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from .schedule import Timer
+
 if TYPE_CHECKING:
     from .core import Module
 
@@ -20,6 +22,7 @@ class PowerState(Enum):
     STARTING = "starting"
     ON = "on"
     STOPPING = "stopping"
+    HUNG = "hung"
 
 
 class Power:
@@ -29,6 +32,7 @@ class Power:
         self._m = module
         self.state = PowerState.OFF
         self._pressed_at: dict[str, float] = {}
+        self._saving: Timer | None = None
 
     @property
     def listening(self) -> bool:
@@ -55,6 +59,8 @@ class Power:
     def _released(self, held: float) -> None:
         if self.state is PowerState.OFF and held >= ON_PULSE_S:
             self.start()
+        elif self.state is PowerState.HUNG and held >= OFF_PULSE_S:
+            self.cut()
         elif self.state is PowerState.ON and held >= OFF_PULSE_S:
             self.stop(orderly=True)
 
@@ -97,7 +103,42 @@ class Power:
         m = self._m
         if m.traits.powered_down_urc:
             m.urc(m.traits.powered_down_urc)
+        if m.traits.pdpdeact_after_power_down:
+            m.urc('+QIURC: "pdpdeact",1')
         m.at(max(m.now, m.tx.free_at) + 0.05, self.cut)
+
+    def hang(self) -> None:
+        """The firmware stops for good: STATUS stays high, nothing answers."""
+        self._m.restart_state()
+        self.state = PowerState.HUNG
+
+    # -- power saving mode ---------------------------------------------------------------------
+
+    def plan_saving(self, active_s: float) -> None:
+        """PSM was granted: it begins when the radio has been idle for T3324 (spec 2.10)."""
+        if self._saving:
+            self._saving.cancel()
+        self._saving = self._m.after(active_s, self._save)
+
+    def cancel_saving(self) -> None:
+        """AT+CPSMS=0."""
+        if self._saving:
+            self._saving.cancel()
+
+    def _save(self) -> None:
+        m = self._m
+        if m.sockets or m.port.busy or self.state is not PowerState.ON:
+            self.plan_saving(1.0)
+            return
+        tau = psm_tau_seconds(m.psm.tau)
+        m.urc(m.traits.psm_urc)
+        m.at(max(m.now, m.tx.free_at) + 0.05, self.cut)
+        m.world_event(tau, self._wake)
+
+    def _wake(self) -> None:
+        """T3412 ran out."""
+        if self.state is PowerState.OFF:
+            self.start()
 
     def cut(self) -> None:
         """Off: everything volatile is gone."""
@@ -109,3 +150,25 @@ class Power:
         """A reset, orderly or not: off and on again at once."""
         self.cut()
         self.start()
+
+
+# Seconds of a unit of T3412 and T3324, by the three unit bits (spec 2.10).
+TAU_UNITS = (600, 3600, 36000, 2, 30, 60)
+ACTIVE_UNITS = (2, 60, 360)
+
+
+def psm_tau_seconds(bits: str) -> int:
+    """T3412 in seconds; raises ValueError for a unit that is not defined."""
+    return _timer_seconds(bits, TAU_UNITS)
+
+
+def psm_active_seconds(bits: str) -> int:
+    """T3324 in seconds; raises ValueError for a unit that is not defined."""
+    return _timer_seconds(bits, ACTIVE_UNITS)
+
+
+def _timer_seconds(bits: str, units: tuple[int, ...]) -> int:
+    unit = int(bits[:3], 2)
+    if unit >= len(units):
+        raise ValueError(f"timer unit {bits[:3]} is not defined")
+    return units[unit] * int(bits[3:], 2)

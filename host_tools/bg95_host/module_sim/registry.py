@@ -48,6 +48,13 @@ class Field:
         """The parameter's value; raises ValueError if it is out of range or of the wrong kind."""
         raise NotImplementedError
 
+    def checked(self, command: Command, module: Any, param: Param) -> Any:
+        """The value, for a parameter whose kind depends on another one; raises AtError."""
+        try:
+            return self.value(param, module.traits.quoted_numbers)
+        except ValueError:
+            raise command.parameter_error(module) from None
+
 
 @dataclass(frozen=True)
 class Int(Field):
@@ -130,8 +137,10 @@ class Command:
     family: Family
     section: str
     test: str | None = None  # text after "+NAME: "; "" is a bare OK; None is ERROR
+    tests_as: dict[str, str] = field(default_factory=dict)  # by trait test_forms
     max_time: float = 0.3  # the documented maximum response time, s
     sets_error: bool = True  # whether AT+QIGETERROR follows this command
+    error_trait: str = "parameter_error"  # how a GENERAL command reports a wrong parameter
     handlers: dict[Form, tuple[Handler, tuple[Field, ...]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -181,41 +190,46 @@ class Command:
 
         return declare
 
-    def parameter_error(self) -> AtError:
+    def parameter_error(self, module: Any) -> AtError:
         """How this command's family reports a malformed or out-of-range parameter."""
         if self.family in (Family.SSL, Family.TCPIP):
             return TcpipError(552)
-        return CmeError(400) if self.family is Family.FILE else PlainError()
+        if self.family is Family.FILE:
+            return CmeError(400)
+        numbered = getattr(module.traits, self.error_trait) == "numbered"
+        return CmeError(3) if numbered else PlainError()
 
     def run(self, module: Any, call: Call) -> Any:
         """Start the called form. Returns what its handler returns; raises AtError."""
         if call.form is Form.TEST and Form.TEST not in self.handlers:
             if self.test is None:
                 raise PlainError
-            return self._test_line()
+            return self._test_line(module)
         if call.form not in self.handlers:
             raise PlainError
         handler, fields = self.handlers[call.form]
-        return handler(module, *self._values(fields, call, module.traits.quoted_numbers))
+        return handler(module, *self._values(fields, call, module))
 
-    def _test_line(self) -> Iterator[str]:
-        if self.test:
-            yield f"{self.name}: {self.test}"
+    def _test_line(self, module: Any) -> Iterator[str]:
+        text = self.tests_as.get(module.traits.test_forms, self.test)
+        if text:
+            yield f"{self.name}: {text}"
 
-    def _values(self, fields: tuple[Field, ...], call: Call, quoted_numbers: bool) -> Iterator[Any]:
+    def _values(self, fields: tuple[Field, ...], call: Call, module: Any) -> Iterator[Any]:
+        quoted_numbers = module.traits.quoted_numbers
         if len(call.params) > len(fields):
-            raise self.parameter_error()
+            raise self.parameter_error(module)
         for i, declared in enumerate(fields):
             param = call.params[i] if i < len(call.params) else None
             if param is None:
                 if declared.required:
-                    raise self.parameter_error()
+                    raise self.parameter_error(module)
                 yield declared.default
                 continue
             try:
                 yield declared.value(param, quoted_numbers)
             except ValueError:
-                raise self.parameter_error() from None
+                raise self.parameter_error(module) from None
 
     def shown(self, call: Call) -> str:
         """The call as it may appear in a trace: secret parameters are masked."""

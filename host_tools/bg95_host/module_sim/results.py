@@ -55,6 +55,11 @@ class EnterData:
 
 
 @dataclass(frozen=True)
+class UrcPlace:
+    """A place inside an answer where a hostile module prints URCs (trait urc_placement)."""
+
+
+@dataclass(frozen=True)
 class Raw:
     """Bytes as they are: payload, or framing that is not an information line. Never traced."""
 
@@ -119,5 +124,5 @@ class Receive:
     abort_on_escape: bool = False
 
 
-class Aborted(AtError):
-    """`+++` or DTR ended a data transfer of a FILE command (spec 2.7)."""
+class Aborted(Exception):
+    """`+++` or DTR ended a data transfer of a FILE command (spec 2.7); holds the data so far."""

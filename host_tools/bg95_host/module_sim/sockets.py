@@ -6,6 +6,8 @@ sockets share the IDs (spec 1.1) and this class; `ssl_ctx_id` None makes a plain
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 CLIENT_IDS = 12
 NETWORK_TIMEOUT_S = 150.0  # spec 1.6.2
 BUFFER, PUSH, TRANSPARENT = 0, 1, 2
+OVERTAKEN_S = 0.05  # how late a recv URC is that a closed URC may overtake
 OUTPUT_HIGH = 8192  # bytes waiting for the UART at which push and transparent data is held back
 
 
@@ -69,6 +72,8 @@ class Socket:
         self._deadline: Timer | None = None
         self._retransmit: Timer | None = None
         self._held = False
+        self._late_until = 0.0  # when the last arrival that slow_net holds comes through
+        self._datagrams: deque[int] = deque()  # sizes, where trait datagrams keeps them apart
         self._transparent = False  # owns the port right now
 
     @property
@@ -86,13 +91,18 @@ class Socket:
     def open(self) -> None:
         """Start: look the name up, connect, shake hands. `opened` tells how it went."""
         self._deadline = self._m.after(NETWORK_TIMEOUT_S, lambda: self._fail(569, "no answer"))
+        error = self._m.faults.open_error()
+        if error is not None:
+            self._m.after(0.0, lambda: self._fail(error, "fault open_error"))
+            return
         self._m.resolve(self.pdp_id, self.host, self._resolved)
 
     def _resolved(self, addresses: list[str]) -> None:
         if self.state is not State.OPENING:
             return
-        if not addresses:
-            self._fail(565, f"the name {self.host!r} cannot be resolved")
+        error = self._m.faults.dns_error() or (0 if addresses else 565)
+        if error:
+            self._fail(error, f"the name {self.host!r} cannot be resolved")
             return
         self.address = addresses[0]
         self._connect()
@@ -106,7 +116,7 @@ class Socket:
         if self.state is not State.OPENING:
             return
         self.local_port = local_port
-        if not self.is_ssl:
+        if self.ssl_ctx_id is None:
             self._succeed()
             return
         self._set_deadline(self._m.ssl[self.ssl_ctx_id].negotiatetime)
@@ -122,7 +132,8 @@ class Socket:
     def _set_deadline(self, seconds: float) -> None:
         if self._deadline:
             self._deadline.cancel()
-        self._deadline = self._m.after(seconds, lambda: self._fail(569, "handshake timeout"))
+        code = self._m.traits.handshake_timeout_error
+        self._deadline = self._m.after(seconds, lambda: self._fail(code, "handshake timeout"))
 
     def link_failed(self, reason: str) -> None:
         """The transport could not be connected (LinkEvents)."""
@@ -157,8 +168,20 @@ class Socket:
 
     def link_received(self, data: bytes) -> None:
         """Bytes from the peer (LinkEvents)."""
+        self._after_delay(self._m.faults.network_delay(), lambda: self._take(data))
+
+    def _after_delay(self, delay: float, action: Callable[[], None]) -> None:
+        """Now, or later where the slow_net fault delays this or something before it."""
+        self._late_until = max(self._late_until, self._m.now + delay)
+        if self._late_until > self._m.now:
+            self._m.at(self._late_until, action)
+        else:
+            action()
+
+    def _take(self, data: bytes) -> None:
         if self._tls is None:
-            self._deliver(data)
+            if self.state is State.CONNECTED and not self.is_ssl:
+                self._deliver(data)
             return
         self._m.count("tls_bytes_in", len(data))
         shaking_hands = not self._tls.established
@@ -179,7 +202,7 @@ class Socket:
     def link_closed(self, reason: str) -> None:
         """The peer closed the transport, or it broke (LinkEvents)."""
         self._link = None
-        self._broken(reason)
+        self._after_delay(0.0, lambda: self._broken(reason))
 
     def _broken(self, reason: str) -> None:
         if self.state is State.OPENING:
@@ -203,6 +226,11 @@ class Socket:
         else:
             self._m.urc(f'{self.prefix}: "closed",{self.client_id}')
 
+    def lost_silently(self) -> None:
+        """The connection is dead and nobody says so (spec 3.7 item 2)."""
+        self.state = State.CLOSING
+        self._release(abort=True)
+
     def lost(self, reason: str) -> None:
         """The PDP context is gone, and with it the connection."""
         if self.state is State.OPENING:
@@ -215,6 +243,7 @@ class Socket:
     def _deliver(self, data: bytes) -> None:
         self.bytes_total += len(data)
         self._m.count("bytes_in", len(data))
+        self._m.faults.passed("in", len(data))
         if self._transparent:
             self._m.trace("module", len=len(data))
             self._m.transmit(data)
@@ -222,7 +251,9 @@ class Socket:
             self._push(data)
         else:
             self.received += data
-            self._announce()
+            if self.protocol == "udp" and self._m.traits.datagrams:
+                self._datagrams.append(len(data))
+            self._announce(len(data))
         self.hold_back()
 
     def _push(self, data: bytes) -> None:
@@ -232,11 +263,23 @@ class Socket:
             chunk = data[at : at + size]
             self._m.urc(f'{self.prefix}: "recv",{self.client_id},{len(chunk)}', chunk)
 
-    def _announce(self) -> None:
+    def _announce(self, size: int) -> None:
         """One recv URC until the buffer has been read empty (spec 3.2)."""
-        if self.urc_armed and self.received:
-            self.urc_armed = False
-            self._m.urc(f'{self.prefix}: "recv",{self.client_id}')
+        traits = self._m.traits
+        if not (self.urc_armed or traits.recv_urc_repeats):
+            return
+        self.urc_armed = False
+        self._m.recv_urcs += 1
+        if traits.swallow_recv_urc and self._m.recv_urcs % traits.swallow_recv_urc == 0:
+            self._m.trace("log", text="recv URC swallowed")
+            return
+        length = f",{size}" if traits.recv_urc_length else ""
+        text = f'{self.prefix}: "recv",{self.client_id}{length}'
+        if traits.closed_before_recv:
+            # A close that follows at once overtakes it (field notes, "Data path").
+            self._m.after(OVERTAKEN_S, lambda: self._m.urc(text))
+        else:
+            self._m.urc(text)
 
     def hold_back(self) -> None:
         """Let TCP hold the peer back while the host does not keep up; resume when it does."""
@@ -251,6 +294,11 @@ class Socket:
 
     def read(self, size: int) -> bytes:
         """Take up to `size` bytes out of the buffer."""
+        if self._datagrams:
+            size = min(size, self._datagrams[0])
+            self._datagrams[0] -= min(size, len(self.received))
+            if not self._datagrams[0]:
+                self._datagrams.popleft()
         data = bytes(self.received[:size])
         del self.received[:size]
         self.bytes_read += len(data)
@@ -276,6 +324,7 @@ class Socket:
             return False
         self.bytes_sent += len(data)
         self._m.count("bytes_out", len(data))
+        self._m.faults.passed("out", len(data))
         if self._tls is None:
             self._link.send(data)
             return True
@@ -350,6 +399,7 @@ class Socket:
         if was_opening:
             self.opened.set(567)
         self._m.sockets.pop(self.client_id, None)
+        self._m.socket_closed(self)
 
     def _release(self, abort: bool) -> None:
         """Let go of link, session and timers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from .tables import CONFIG_ITEMS, DEFAULT_BAUD
 
@@ -24,6 +25,9 @@ class Profile:
     cgreg: int = 0
     cereg: int = 0
     cmee: int = 1
+    cscs: str = "GSM"
+    ctzr: int = 0
+    cgerep: tuple[int, int] = (0, 0)
     icf: tuple[int, int] = (3, 3)
     ifc: tuple[int, int] = (0, 0)
 
@@ -31,7 +35,8 @@ class Profile:
         """The part that AT&W stores: the rest at factory values (spec 2.1, 3.6)."""
         kept = replace(self, s=dict(self.s))
         factory = Profile()
-        kept.cmee, kept.icf, kept.ifc = factory.cmee, factory.icf, factory.ifc
+        for name in ("cmee", "icf", "ifc", "cscs", "ctzr", "cgerep"):
+            setattr(kept, name, getattr(factory, name))
         for register in (3, 4, 5, 6, 8):
             kept.s[register] = factory.s[register]
         return kept
@@ -45,8 +50,10 @@ class Nonvolatile:
     baud: int = DEFAULT_BAUD
     urcport: str = "uart1"
     ctzu: int = 1
-    qcfg: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    cpsms: tuple[str, ...] = ("0",)
+    ri_pulse_ms: int = 120
+    ri_pulses: int = 1
+    urc_delay: int = 0
+    psm_urc: int = 0
 
 
 @dataclass
@@ -60,7 +67,7 @@ class PdpContext:
     authentication: int = 0
     configured: bool = False
     active: bool = False
-    address: str = ""
+    lost: bool = False  # taken down by the network; AT+QIDEACT acknowledges it
     dns: tuple[str, str] = ("10.0.0.1", "10.0.0.2")
 
 
@@ -72,7 +79,7 @@ class SslContext:
             name: item.default for name, item in CONFIG_ITEMS.items()
         }
 
-    def __getattr__(self, name: str) -> int | str:
+    def __getattr__(self, name: str) -> Any:
         try:
             return self.__dict__["values"][name]
         except KeyError:
@@ -83,23 +90,34 @@ class SslContext:
 class TcpipOptions:
     """AT+QICFG and AT+QISDE (spec 2.6.9)."""
 
-    transpktsize: int = 1024
-    transwaittm: int = 2
-    viewmode: int = 0
+    transpktsize: tuple[int] = (1024,)
+    transwaittm: tuple[int] = (2,)
+    viewmode: tuple[int] = (0,)
     dataformat: tuple[int, int] = (0, 0)
     echo_send: int = 1
+
+
+@dataclass
+class PowerSaving:
+    """AT+CPSMS and AT+CEDRXS (spec 2.10); texts as the host wrote them."""
+
+    psm: int = 0
+    tau: str = "00101100"
+    active: str = "00001010"
+    edrx: dict[int, str] = field(default_factory=dict)  # <AcT-type>: <value>
+    edrx_mode: int = 0
 
 
 @dataclass
 class Radio:
     """SIM and registration as the network tells it (spec 2.2, 2.3)."""
 
-    sim: str = "READY"  # "", "READY", "SIM PIN", ...
-    pin: str = "1234"
+    sim: str  # "", "READY", "SIM PIN", ...
     functionality: int = 1
     registered: bool = False
     attached: bool = True
-    operator: str = "Test Network"
+    operator: str = "Example Net"
+    short_operator: str = "Example"
     plmn: str = "00101"
     tac: str = "1A2B"
     cell: str = "01A2D101"

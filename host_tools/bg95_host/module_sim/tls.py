@@ -50,33 +50,43 @@ class TlsSession(Protocol):
 
     def start(self) -> None:
         """Begin the handshake; raises TlsError."""
+        ...
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes (or one datagram) from the peer, return plaintext; raises TlsError."""
+        ...
 
     def outgoing(self) -> list[bytes]:
         """Bytes for the peer, one item a datagram for DTLS."""
+        ...
 
     def send(self, data: bytes) -> None:
         """Encrypt; raises TlsError."""
+        ...
 
     def shutdown(self) -> None:
         """Say goodbye to the peer."""
+        ...
 
     def renegotiate(self) -> None:
         """Start a new handshake on the open connection."""
+        ...
 
     def session(self) -> Any:
         """What a later connection can resume, or None."""
+        ...
 
     def described(self) -> str:
         """Version and suite in use, for log and trace."""
+        ...
 
     def timeout(self) -> float | None:
         """Seconds until `handle_timeout` is due (DTLS retransmission), or None."""
+        ...
 
     def handle_timeout(self) -> None:
         """Send the last flight again."""
+        ...
 
 
 def open_session(settings: TlsSettings) -> TlsSession:

@@ -56,8 +56,8 @@ class OpenSslSession:
             if not settings.renegotiation:
                 context.set_options(SSL.OP_NO_RENEGOTIATION)
             context.set_options(SSL.OP_IGNORE_UNEXPECTED_EOF)
-            if settings.keylog:
-                context.set_keylog_callback(lambda _conn, line: settings.keylog(line))
+            if keylog := settings.keylog:
+                context.set_keylog_callback(lambda _conn, line: keylog(line))
             self._load_psk(context)
             self._load_trust(context)
             self._load_identity(context)

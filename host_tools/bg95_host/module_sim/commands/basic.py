@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from ..registry import Command, Family, Int, OneOf
+from ..registry import Choice, Command, Family, Int, OneOf
 from ..results import NO_CARRIER, EnterData
 from ..sockets import State
 from ..state import Profile
@@ -18,7 +18,8 @@ SUBREVISION = "_01.012.01.012"
 
 def revision(m: Any) -> str:
     """The firmware revision of the model."""
-    return REVISIONS.get(m.options.model, m.options.model.replace("-", "") + "LAR02A03")
+    known = REVISIONS.get(m.options.model)
+    return known or m.options.model.replace("-", "") + "LAR02A03"
 
 
 def imei(m: Any) -> str:
@@ -54,13 +55,13 @@ S = Command("S", Family.GENERAL, "2.1")
 
 @S.read_with(OneOf("register", tuple(REGISTERS)))
 def s_read(m: Any, register: int) -> Iterator[str]:
-    yield str(m.profile.s[register])
+    yield str(m.profile.s[register]).zfill(m.traits.s_register_digits)
 
 
 @S.write(OneOf("register", tuple(REGISTERS)), Int("value", 0, 255, default=0))
 def s_write(m: Any, register: int, value: int) -> None:
     if value > REGISTERS[register]:
-        raise S.parameter_error()
+        raise S.parameter_error(m)
     m.profile.s[register] = value
 
 
@@ -98,7 +99,7 @@ def _profile_command(name: str) -> Any:
 @_profile_command("&F")
 def factory(m: Any, profile: int) -> None:
     """The baud rate stays (spec 2.1)."""
-    m.profile = Profile()
+    m.profile = Profile(cmee=m.traits.factory_cmee)
 
 
 @_profile_command("&W")
@@ -148,3 +149,29 @@ def cmee_read(m: Any) -> Iterator[str]:
 @CMEE.write(Int("n", 0, 2))
 def cmee_write(m: Any, n: int) -> None:
     m.profile.cmee = n
+
+
+CSCS = Command("+CSCS", Family.GENERAL, "2.1.1", test='("GSM","IRA","UCS2")')
+
+
+@CSCS.read
+def cscs_read(m: Any) -> Iterator[str]:
+    yield f'+CSCS: "{m.profile.cscs}"'
+
+
+@CSCS.write(Choice("chset", ("GSM", "IRA", "UCS2")))
+def cscs_write(m: Any, chset: str) -> None:
+    m.profile.cscs = chset
+
+
+CGEREP = Command("+CGEREP", Family.GENERAL, "2.1.1", test="(0-2),(0,1)")
+
+
+@CGEREP.read
+def cgerep_read(m: Any) -> Iterator[str]:
+    yield "+CGEREP: {},{}".format(*m.profile.cgerep)
+
+
+@CGEREP.write(Int("mode", 0, 2), Int("bfr", 0, 1, default=0))
+def cgerep_write(m: Any, mode: int, bfr: int) -> None:
+    m.profile.cgerep = (mode, bfr)

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..registry import Command, Family, Int, OneOf, Text
-from ..results import CmeError
 
 _CLOCK = re.compile(r"(\d\d)/(\d\d)/(\d\d),(\d\d):(\d\d):(\d\d)([+-]\d\d)")
 
@@ -29,15 +28,15 @@ def cclk_read(m: Any) -> Iterator[str]:
 def cclk_write(m: Any, text: str) -> None:
     match = _CLOCK.fullmatch(text)
     if not match:
-        raise CmeError(3)
+        raise CCLK.parameter_error(m)
     year, month, day, hour, minute, second, zone = map(int, match.groups())
     if not -48 <= zone <= 56:
-        raise CmeError(3)
+        raise CCLK.parameter_error(m)
     century = 1900 if year >= 80 else 2000  # the unsynchronised clock says 80
     try:
         local = datetime(century + year, month, day, hour, minute, second)
     except ValueError:
-        raise CmeError(3) from None
+        raise CCLK.parameter_error(m) from None
     m.rtc.set_utc(local - timedelta(minutes=15 * zone), zone, m.now)
 
 
@@ -77,3 +76,16 @@ def ctzu_read(m: Any) -> Iterator[str]:
 @CTZU.write(OneOf("onoff", (0, 1)))
 def ctzu_write(m: Any, onoff: int) -> None:
     m.nv.ctzu = onoff
+
+
+CTZR = Command("+CTZR", Family.GENERAL, "2.1.1", test="(0-2)")
+
+
+@CTZR.read
+def ctzr_read(m: Any) -> Iterator[str]:
+    yield f"+CTZR: {m.profile.ctzr}"
+
+
+@CTZR.write(Int("reporting", 0, 2))
+def ctzr_write(m: Any, reporting: int) -> None:
+    m.profile.ctzr = reporting

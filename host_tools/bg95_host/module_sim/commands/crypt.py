@@ -13,7 +13,6 @@ from ..results import TcpipError
 
 MOST_DATA = 256
 BLOCK = 16
-ZERO_IV = bytes(BLOCK)  # the document names no IV; zero is assumed
 
 QSSLCRYPT = Command(
     "+QSSLCRYPT", Family.SSL, "1.6.7", test='("AES","MD5"),<input_data>,(0,1),(0,1),<key>'
@@ -35,7 +34,8 @@ def qsslcrypt(
             raise TcpipError(552)
         result = _md5(text.encode("latin-1"))
     else:
-        result = _aes(_input(text, form), mode, key)
+        # The document names no IV.
+        result = _aes(_input(text, form), mode, key, bytes.fromhex(m.traits.crypt_iv))
     shown = result.hex().upper() if m.traits.crypt_upper else result.hex()
     yield f'+QSSLCRYPT: "{algorithm}",' + (f'"{shown}"' if m.traits.crypt_quoted else shown)
 
@@ -58,9 +58,9 @@ def _input(text: str, form: int | None) -> bytes:
     return data
 
 
-def _aes(data: bytes, mode: int | None, key: str | None) -> bytes:
+def _aes(data: bytes, mode: int | None, key: str | None, iv: bytes) -> bytes:
     if mode is None or key is None or len(key) != BLOCK:
         raise TcpipError(552)
-    cipher = Cipher(algorithms.AES(key.encode("latin-1")), modes.CBC(ZERO_IV))
+    cipher = Cipher(algorithms.AES(key.encode("latin-1")), modes.CBC(iv))
     worker = cipher.encryptor() if mode else cipher.decryptor()
     return worker.update(data) + worker.finalize()

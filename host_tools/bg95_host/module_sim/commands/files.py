@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ..flash import NAME_BYTES, checksum
 from ..registry import Command, Family, Int, OneOf, Text
-from ..results import Aborted, CmeError, Raw, Receive, Word
+from ..results import Aborted, CmeError, Final, PlainError, Raw, Receive, Word
 
 DEFAULT_SIZE = 10240
 BLOCK = 1024  # ACK mode, spec 2.8.1
 MOST_OPEN = 10
-NAME = Text("filename", NAME_BYTES)
+# Longer names than NAME_BYTES parse, so that they can be refused with 406.
+NAME = Text("filename", 255)
 (
     LARGER_THAN_FILE,
     NOT_FOUND,
@@ -23,16 +24,22 @@ NAME = Text("filename", NAME_BYTES)
     READ_ONLY,
     BAD_HANDLE,
     NO_SPACE,
+    TIMED_OUT,
     IS_OPEN,
-) = (401, 405, 406, 407, 413, 414, 416, 420, 426)
+) = (401, 405, 406, 407, 413, 414, 416, 420, 421, 426)
 
 
 def plain_name(name: str) -> str:
     """A file name without the optional UFS: prefix; raises 406."""
     name = name[4:] if name.upper().startswith("UFS:") else name
-    if not name:
+    if not 0 < len(name) <= NAME_BYTES:
         raise CmeError(BAD_NAME)
     return name
+
+
+def shown_name(m: Any, name: str) -> str:
+    """A file name as it is printed."""
+    return f"UFS:{name}" if m.traits.ufs_prefix else name
 
 
 def existing(m: Any, name: str) -> str:
@@ -64,7 +71,11 @@ QFLST = Command("+QFLST", Family.FILE, "2.8", test="")
 @QFLST.execute
 def qflst(m: Any) -> Iterator[str]:
     for name in m.flash.names():
-        yield f'+QFLST: "{name}",{m.flash.size(name)}'
+        yield _listed(m, name)
+
+
+def _listed(m: Any, name: str) -> str:
+    return f'+QFLST: "{shown_name(m, name)}",{m.flash.size(name)}'
 
 
 @QFLST.write(Text("pattern", NAME_BYTES))
@@ -72,8 +83,7 @@ def qflst_one(m: Any, pattern: str) -> Iterator[str]:
     if pattern == "*":
         yield from qflst(m)
         return
-    name = existing(m, pattern)
-    yield f'+QFLST: "{name}",{m.flash.size(name)}'
+    yield _listed(m, existing(m, pattern))
 
 
 QFDEL = Command("+QFDEL", Family.FILE, "2.8", test="<filename>")
@@ -94,7 +104,8 @@ QFUPL = Command("+QFUPL", Family.FILE, "2.8.1")
 
 @QFUPL.tests
 def qfupl_test(m: Any) -> Iterator[str]:
-    yield f"+QFUPL: <filename>[,(1-{m.flash.free})[,(1-65535)[,(0,1)]]]"
+    free = m.flash.free if m.traits.upload_test_free else "<freesize>"
+    yield f"+QFUPL: <filename>[,(1-{free})[,(1-65535)[,(0,1)]]]"
 
 
 @QFUPL.write(
@@ -107,18 +118,38 @@ def qfupl(m: Any, name: str, size: int, timeout: int, ack: int) -> Iterator[Any]
     name = plain_name(name)
     if name in m.flash:
         raise CmeError(EXISTS)
-    if size > m.flash.free and (size != DEFAULT_SIZE or not m.flash.free):
+    if size > m.flash.free or m.faults.flash_is_full():
         raise CmeError(NO_SPACE)
     yield Word("CONNECT")
-    try:
-        data = yield Receive(
-            size, idle=timeout, ack_every=BLOCK if ack else 0, abort_on_escape=True
-        )
-    except Aborted as aborted:
-        m.flash.put(name, aborted.args[0])
-        raise
+    data, aborted = yield from _upload(
+        Receive(size, idle=timeout, ack_every=BLOCK if ack else 0, abort_on_escape=True)
+    )
     m.flash.put(name, data)
-    yield f"+QFUPL: {len(data)},{checksum(data)}"
+    if data and m.faults.corrupts_upload():
+        m.flash.put(name, bytes((data[0] ^ 1,)) + data[1:])
+    result = yield from _report(m, aborted, f"+QFUPL: {len(data)},{checksum(m.flash.get(name))}")
+    return result
+
+
+def _upload(wanted: Receive) -> Generator[Any, Any, tuple[bytes, bool]]:
+    """The host's bytes, and whether `+++` or DTR cut them short."""
+    try:
+        data = yield wanted
+    except Aborted as aborted:
+        return aborted.args[0], True
+    return data, False
+
+
+def _report(m: Any, aborted: bool, line: str) -> Generator[Any, Any, Final | None]:
+    """How a transfer ends; what an aborted one prints is not documented (spec 2.7)."""
+    how = m.traits.abort_result if aborted else "report"
+    if how == "error":
+        raise PlainError
+    if how == "numbered":
+        raise CmeError(TIMED_OUT)
+    if how == "report":
+        yield line
+    return None
 
 
 QFDWL = Command("+QFDWL", Family.FILE, "2.8", test="<filename>")
@@ -126,7 +157,7 @@ QFDWL = Command("+QFDWL", Family.FILE, "2.8", test="<filename>")
 
 @QFDWL.write(NAME)
 def qfdwl(m: Any, name: str) -> Iterator[Any]:
-    data = m.flash.get(existing(m, name))
+    data = m.flash.get(existing(m, name)) or b""
     yield Word("CONNECT")
     m.trace("module", len=len(data))
     yield Raw(data + b"\r\n")
@@ -177,7 +208,7 @@ def qfopen(m: Any, name: str, mode: int) -> Iterator[str]:
 @QFOPEN.read
 def qfopen_read(m: Any) -> Iterator[str]:
     for handle, file in m.open_files.items():
-        yield f'+QFOPEN: "{file.name}",{handle},{file.mode}'
+        yield f'+QFOPEN: "{shown_name(m, file.name)}",{handle},{file.mode}'
 
 
 QFREAD = Command("+QFREAD", Family.FILE, "2.8", test="<filehandle>[,<length>]")
@@ -206,13 +237,10 @@ def qfwrite(m: Any, handle: int, length: int, timeout: int) -> Iterator[Any]:
     if file.mode == 2:
         raise CmeError(READ_ONLY)
     yield Word("CONNECT")
-    try:
-        data = yield Receive(length, idle=timeout, abort_on_escape=True)
-    except Aborted as aborted:
-        _store(m, file, aborted.args[0])
-        raise
+    data, aborted = yield from _upload(Receive(length, idle=timeout, abort_on_escape=True))
     written = _store(m, file, data)
-    yield f"+QFWRITE: {written},{m.flash.size(file.name)}"
+    result = yield from _report(m, aborted, f"+QFWRITE: {written},{m.flash.size(file.name)}")
+    return result
 
 
 def _store(m: Any, file: OpenFile, data: bytes) -> int:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..registry import Command, Family, Int, OneOf, Text
-from ..results import Final, Wait
+from ..results import CmeError, Final, Wait
 
-HOME, SEARCHING, NOT_SEARCHING, UNKNOWN = 1, 2, 0, 4
+NOT_SEARCHING, HOME, SEARCHING, DENIED, UNKNOWN, ROAMING = range(6)
 
 CSQ = Command("+CSQ", Family.GENERAL, "2.3", test="(0-31,99),(0-7,99)")
 QCSQ = Command("+QCSQ", Family.GENERAL, "2.3", test="")
@@ -24,13 +24,16 @@ def qcsq(m: Any) -> Iterator[str]:
     if not m.radio.registered:
         yield '+QCSQ: "NOSERVICE"'
         return
-    dbm = -113 + 2 * m.radio.rssi
-    yield f'+QCSQ: "eMTC",{dbm},{dbm - 20},225,-7'
+    dbm, sysmode = -113 + 2 * m.radio.rssi, m.traits.sysmode
+    more = "" if sysmode == "GSM" else f",{dbm - 20},225,-7"
+    yield f'+QCSQ: "{sysmode}",{dbm}{more}'
 
 
 def _stat(m: Any) -> int:
     if m.radio.registered:
-        return HOME
+        return ROAMING if m.traits.registration == "roaming" else HOME
+    if m.traits.registration == "denied":
+        return DENIED
     return SEARCHING if m.radio.functionality == 1 and m.radio.sim == "READY" else NOT_SEARCHING
 
 
@@ -46,8 +49,8 @@ def _registration(name: str, attribute: str, *modes: int) -> None:
     @command.read
     def read(m: Any) -> Iterator[str]:
         n = getattr(m.profile, attribute)
-        if attribute == "cgreg" and m.radio.registered:
-            yield f"{name}: {n},{UNKNOWN}"  # LTE only, spec 2.3
+        if attribute == "cgreg" and m.radio.registered and m.traits.cgreg_unknown_on_lte:
+            yield f"{name}: {n},{UNKNOWN}"
             return
         yield f"{name}: {n},{_stat(m)}{_location(m, n)}"
 
@@ -62,8 +65,8 @@ _registration("+CEREG", "cereg", 0, 1, 2, 4)
 
 
 def report_registration(m: Any) -> None:
-    """The URCs of AT+CREG and AT+CEREG after a change."""
-    for name in ("creg", "cereg"):
+    """The URCs of AT+CREG, AT+CGREG and AT+CEREG after a change."""
+    for name in ("creg", "cgreg", "cereg"):
         n = getattr(m.profile, name)
         if n:
             m.urc(f"+{name.upper()}: {_stat(m)}{_location(m, n)}")
@@ -76,7 +79,8 @@ COPS = Command("+COPS", Family.GENERAL, "2.3", max_time=180)
 def cops_test(m: Any) -> Iterator[Any]:
     yield Wait(m.traits.network_scan_s)
     name, plmn, act = m.radio.operator, m.radio.plmn, m.traits.act
-    yield f'+COPS: (2,"{name}","{name}","{plmn}",{act}),,(0,1,2,3,4),(0,1,2)'
+    short = m.radio.short_operator
+    yield f'+COPS: (2,"{name}","{short}","{plmn}",{act}),,(0,1,2,3,4),(0,1,2)'
 
 
 @COPS.read
@@ -87,7 +91,7 @@ def cops_read(m: Any) -> Iterator[str]:
     elif not radio.registered:
         yield f"+COPS: {radio.cops_mode}"
     else:
-        name = radio.plmn if radio.cops_format == 2 else radio.operator
+        name = (radio.operator, radio.short_operator, radio.plmn)[radio.cops_format]
         yield f'+COPS: {radio.cops_mode},{radio.cops_format},"{name}",{m.traits.act}'
 
 
@@ -105,22 +109,11 @@ def cops_write(m: Any, mode: int, form: int | None, oper: str | None, act: int |
         return
     radio.cops_mode = mode
     if mode == 2:
-        leave_network(m)
-    elif mode in (1, 4) and oper not in (radio.operator, radio.plmn):
-        raise COPS.parameter_error()
+        m.lose_network()
+    elif mode in (1, 4) and oper not in (radio.operator, radio.short_operator, radio.plmn):
+        raise CmeError(30)
     else:
         m.register()
-
-
-def leave_network(m: Any) -> None:
-    """Deregister: PDP contexts go down, the registration URC is printed."""
-    if not m.radio.registered:
-        return
-    m.radio.registered = False
-    for cid, context in m.pdp.items():
-        if context.active:
-            m.deactivate(cid, "the module left the network")
-    report_registration(m)
 
 
 CGATT = Command("+CGATT", Family.GENERAL, "2.3", test="(0,1)", max_time=140)
@@ -135,12 +128,19 @@ def cgatt_read(m: Any) -> Iterator[str]:
 def cgatt_write(m: Any, state: int) -> None:
     m.radio.attached = bool(state)
     if not state:
-        for cid, context in m.pdp.items():
-            if context.active:
-                m.deactivate(cid, "detached")
+        for cid in m.pdp:
+            m.pdp_lost(cid, "detached")
 
 
-CFUN = Command("+CFUN", Family.GENERAL, "2.3", test="(0,1,4),(0,1)", max_time=15)
+CFUN = Command(
+    "+CFUN",
+    Family.GENERAL,
+    "2.3",
+    test="(0,1,4),(0,1)",
+    tests_as={"bg770a": "(0-1,4),(0-1)"},
+    max_time=15,
+    error_trait="cfun_error",
+)
 
 
 @CFUN.read
@@ -152,11 +152,11 @@ def cfun_read(m: Any) -> Iterator[str]:
 def cfun_write(m: Any, fun: int, rst: int) -> Final | None:
     if rst:
         if fun != 1:
-            raise CFUN.parameter_error()
+            raise CFUN.parameter_error(m)
         return Final("OK", then=m.power.restart)
     before, m.radio.functionality = m.radio.functionality, fun
     if fun != 1:
-        leave_network(m)
+        m.lose_network()
         return None
 
     def restored() -> None:

@@ -17,6 +17,7 @@ QICSGP = Command(
     Family.TCPIP,
     "2.6.1",
     test="(1-16),(1,2),<APN>,<username>,<password>,(0-3)",
+    tests_as={"bg770a": "(1-5),(1-3),<APN>,<username>,<password>,(0-2)"},
 )
 
 
@@ -63,7 +64,7 @@ QIACT = Command("+QIACT", Family.TCPIP, "2.6.2", test="(1-16)", max_time=150)
 def qiact_read(m: Any) -> Iterator[str]:
     for cid, context in m.pdp.items():
         if context.active:
-            yield f'+QIACT: {cid},1,{context.context_type},"{context.address}"'
+            yield f'+QIACT: {cid},1,{context.context_type},"100.64.0.{cid}"'
 
 
 @QIACT.write(CONTEXT_ID)
@@ -73,13 +74,14 @@ def qiact_write(m: Any, context_id: int) -> Iterator[Any]:
         if m.traits.activate_active_context == "error":
             raise TcpipError(572)
         return
+    if context.lost and m.traits.pdp_needs_qideact:
+        raise TcpipError(570)
     yield Wait(m.traits.pdp_activation_s)
     if not (m.radio.registered and m.radio.attached):
         raise TcpipError(561)
     if sum(other.active for other in m.pdp.values()) >= MOST_ACTIVE:
         raise TcpipError(572)
     context.active = True
-    context.address = f"100.64.0.{context_id}"
 
 
 QIDEACT = Command("+QIDEACT", Family.TCPIP, "2.6.3", test="(1-16)", max_time=40)
@@ -92,7 +94,7 @@ def qideact(m: Any, context_id: int) -> Iterator[Any]:
     for socket in list(m.sockets.values()):
         if socket.pdp_id == context_id:
             socket.close(1)
-    m.deactivate(context_id, "AT+QIDEACT")
+    m.pdp[context_id].active = m.pdp[context_id].lost = False
 
 
 QIGETERROR = Command("+QIGETERROR", Family.TCPIP, "2.6.4", test="", sets_error=False)
@@ -127,9 +129,12 @@ def qidnsgip(m: Any, context_id: int, hostname: str) -> None:
         raise TcpipError(572)
 
     def resolved(addresses: list[str]) -> None:
-        if not addresses:
-            m.urc('+QIURC: "dnsgip",565')
+        error = m.faults.dns_error() or (0 if addresses else 565)
+        if error:
+            m.urc(f'+QIURC: "dnsgip",{error}')
             return
+        if m.traits.dns_busy_first:
+            m.urc('+QIURC: "dnsgip",564')
         m.urc(f'+QIURC: "dnsgip",0,{len(addresses)},600')
         for address in addresses:
             m.urc(f'+QIURC: "dnsgip","{address}"')

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..registry import Command, Family, Text
-from ..results import CmeError, Final
+from ..registry import AsWritten, Command, Family
+from ..results import CmeError, Final, PlainError
+from ..syntax import Param
 
 CPIN = Command("+CPIN", Family.GENERAL, "2.2", test="", max_time=5)
 
@@ -23,17 +24,19 @@ def cpin_read(m: Any) -> Iterator[str]:
     yield f"+CPIN: {m.radio.sim}"
 
 
-@CPIN.write(Text("pin", 8, secret=True), Text("new_pin", 8, default=None, secret=True))
-def cpin_write(m: Any, pin: str, new_pin: str | None) -> Final:
+@CPIN.write(AsWritten("pin", secret=True), AsWritten("new_pin", default=None, secret=True))
+def cpin_write(m: Any, pin: Param, new_pin: Param | None) -> Final:
+    """In quotes or without (spec 2.2 writes it without)."""
     require_card(m)
     if m.radio.sim != "SIM PIN":
         raise CmeError(3)
-    if pin != m.radio.pin:
+    if pin.text != m.traits.sim_pin:
         raise CmeError(16)
 
     def unlocked() -> None:
         m.radio.sim = "READY"
-        for text in ("+CPIN: READY", "+QUSIM: 1", "+QIND: SMS DONE"):
+        more = ("+QUSIM: 1", "+QIND: SMS DONE") if m.traits.pin_boot_urcs else ()
+        for text in ("+CPIN: READY", *more):
             m.urc(text)
         m.register()
 
@@ -46,3 +49,11 @@ QINISTAT = Command("+QINISTAT", Family.GENERAL, "2.2", test="(0-3)")
 @QINISTAT.execute
 def qinistat(m: Any) -> Iterator[str]:
     yield f"+QINISTAT: {3 if m.radio.sim == 'READY' else 0}"
+
+
+@QINISTAT.read
+def qinistat_read(m: Any) -> Iterator[str]:
+    """Not documented; some accept it as an alias (spec 2.2)."""
+    if not m.traits.qinistat_read:
+        raise PlainError
+    return qinistat(m)

@@ -29,8 +29,10 @@ def qsslcfg_test(m: Any) -> Iterator[str]:
 def qsslcfg(m: Any, name: str, ctx_id: int, value: Param | None) -> Iterator[str]:
     """Query without a value. AT+QSSLCFG="session",1 asks, it does not switch on."""
     context = m.ssl[ctx_id]
+    if name in m.traits.missing_items.split("|"):
+        raise TcpipError(552)
     if value is None:
-        yield f'+QSSLCFG: "{name}",{ctx_id},{_shown(name, context.values[name])}'
+        yield f'+QSSLCFG: "{name}",{ctx_id},{_shown(m, name, context.values[name])}'
         return
     try:
         context.values[name] = _parsed(name, value, m.traits.quoted_numbers)
@@ -38,11 +40,13 @@ def qsslcfg(m: Any, name: str, ctx_id: int, value: Param | None) -> Iterator[str
         raise TcpipError(552) from None
 
 
-def _shown(name: str, value: Any) -> str:
+def _shown(m: Any, name: str, value: Any) -> str:
     kind = CONFIG_ITEMS[name].kind
     if kind == "path":
-        return f'"{value}"'
-    return f"0X{value:04X}" if kind == "suite" else str(value)
+        return f'"{value}"' if m.traits.paths_quoted else str(value)
+    if kind == "int":
+        return str(value)
+    return f"0x{value:04x}" if m.traits.suite_lower else f"0X{value:04X}"
 
 
 def _parsed(name: str, param: Param, quoted_numbers: bool) -> int | str:

@@ -7,7 +7,6 @@ from typing import Any
 
 from ..registry import Command, Family, Int, Text
 from ..results import (
-    NOTHING,
     SEND_FAIL,
     SEND_OK,
     EnterData,
@@ -16,8 +15,10 @@ from ..results import (
     Receive,
     TcpipError,
     Until,
+    UrcPlace,
+    Wait,
 )
-from ..sockets import TRANSPARENT, Socket, State
+from ..sockets import PUSH, TRANSPARENT, Socket, State
 
 CTRL_Z, ESC = 0x1A, 0x1B
 MOST_SENT = 1460
@@ -29,6 +30,7 @@ QSSLOPEN = Command(
     Family.SSL,
     "1.6.2",
     test="(1-16),(0-5),(0-11),<serveraddr>,<server_port>[,(0-2)]",
+    tests_as={"bg770a": "(1-5),(0-5),(0-11),<serveraddr>,<server_port>,(0-2)"},
     max_time=450,
 )
 
@@ -54,13 +56,17 @@ def qsslopen(
 
 def open_socket(m: Any, socket: Socket) -> Iterator[Any]:
     """Claim the ID and start. Mode 2 waits for the result, the others report it by URC."""
-    if not socket.host or m.faults.stack_is_dead(m):
+    if not socket.host or m.faults.stack_is_dead():
         raise TcpipError(552)
     if socket.client_id in m.sockets:
-        raise TcpipError(563)
+        code = m.traits.used_id_error
+        if m.traits.used_id_answer == "error":
+            raise TcpipError(code)
+        return Final("OK", then=lambda: m.report_open(socket, code))
     if not m.pdp[socket.pdp_id].active:
         raise TcpipError(572)
     m.sockets[socket.client_id] = socket
+    m.opens_since_boot += 1
     socket.open()
     if socket.mode != TRANSPARENT:
         return None
@@ -68,7 +74,7 @@ def open_socket(m: Any, socket: Socket) -> Iterator[Any]:
     if not socket.opened.value:
         return EnterData(socket)
     if m.traits.transparent_open_failure == "urc":
-        return NOTHING
+        return Final("OK", then=lambda: m.report_open(socket, socket.opened.value))
     raise TcpipError(socket.opened.value)
 
 
@@ -93,18 +99,21 @@ def send(m: Any, socket: Socket, size: int | None, echo: bool) -> Iterator[Any]:
     """Prompt, data, SEND OK: the same for SSL and TCP (spec 3.1)."""
     if socket.state is not State.CONNECTED:
         raise TcpipError(567)
-    yield Raw(m.traits.prompt.encode("latin-1"))
+    yield Raw(_prompt(m))
+    idle = m.traits.send_idle_s or None
     if size is None:
-        data = yield from _variable(m, echo)
+        data = yield from _variable(m, echo, idle)
         if data is None:
             if m.traits.cancel_send == "error":
                 raise TcpipError(571)
             return Final("OK")
     else:
-        data = yield Receive(size, echo=echo)
+        data = yield Receive(size, echo=echo, idle=idle)
+        if len(data) < size:
+            raise TcpipError(569)
     if socket.state is not State.CONNECTED:
         raise TcpipError(567)
-    if m.faults.send_fails(m) or not socket.room_for(len(data)):
+    if m.faults.send_fails() or not socket.room_for(len(data)):
         m.count("send_fail")
         return SEND_FAIL
     if data and not socket.send(data):
@@ -112,21 +121,40 @@ def send(m: Any, socket: Socket, size: int | None, echo: bool) -> Iterator[Any]:
     return SEND_OK
 
 
-def _variable(m: Any, echo: bool) -> Iterator[Any]:
+def _prompt(m: Any) -> bytes:
+    """Four bytes, unless a trait says otherwise (spec 3.1)."""
+    crlf = b"\r\n" if m.traits.prompt_crlf else b""
+    return crlf + (b"> " if m.traits.prompt_space else b">")
+
+
+def _variable(m: Any, echo: bool, idle: float | None) -> Iterator[Any]:
     """Data up to Ctrl-Z, or None if ESC cancelled it."""
-    data = yield Receive(MOST_SENT + 1, ends=bytes((CTRL_Z, ESC)), echo=echo)
-    if data[-1] == ESC:
+    ends = bytes((CTRL_Z, ESC))
+    most = MOST_SENT + (m.traits.send_overrun == "error")
+    data = yield Receive(most, ends=ends, echo=echo, idle=idle)
+    while data and data[-1] not in ends and len(data) == MOST_SENT + 1:
+        rest = yield Receive(MOST_SENT, ends=ends, echo=echo, idle=idle)
+        data += rest  # too long: still data, up to its end, and not a command
+        if not rest or rest[-1] in ends:
+            break
+        data = data[: MOST_SENT + 1]
+    if data and data[-1] == ESC:
         return None
-    if data[-1] == CTRL_Z:
-        return data[:-1]
-    if m.traits.send_overrun == "send":
-        return data[:MOST_SENT]
-    while data[-1] not in (CTRL_Z, ESC):  # the rest is still data, not a command
-        data = yield Receive(MOST_SENT, ends=bytes((CTRL_Z, ESC)), echo=echo)
-    raise TcpipError(552)
+    if data and data[-1] == CTRL_Z:
+        data = data[:-1]
+    elif len(data) < MOST_SENT:
+        raise TcpipError(569)  # trait send_idle_s gave up
+    if len(data) > MOST_SENT:
+        raise TcpipError(552)
+    return data
 
 
-QSSLRECV = Command("+QSSLRECV", Family.SSL, "1.6.4", test="(0-11),(1-1500)")
+QSSLRECV = Command("+QSSLRECV", Family.SSL, "1.6.4")
+
+
+@QSSLRECV.tests
+def qsslrecv_test(m: Any) -> Iterator[str]:
+    yield f"+QSSLRECV: (0-11),({0 if m.traits.recv_test_from_zero else 1}-1500)"
 
 
 @QSSLRECV.write(CLIENT_ID, Int("readlen", 0, MOST_READ, default=MOST_READ))
@@ -143,33 +171,54 @@ def receive(m: Any, socket: Socket, name: str, size: int) -> Iterator[Any]:
         unread = len(socket.received)
         yield f"{name}: {socket.bytes_read + unread},{socket.bytes_read},{unread}"
         return
+    if socket.mode == PUSH and m.traits.recv_in_push == "error":
+        raise TcpipError(572)
     data = socket.read(size)
+    if data and m.traits.stray_lf:
+        yield Raw(b"\n")
     yield f"{name}: {len(data)}"
     if data:
         m.trace("module", len=len(data))
         yield Raw(data + (b"\r\n" if m.traits.crlf_after_data else b""))
+    elif m.traits.empty_recv_line:
+        yield Raw(b"\r\n")
+    yield UrcPlace()
 
 
-QSSLCLOSE = Command("+QSSLCLOSE", Family.SSL, "1.6.5", test="(0-11),(0-65535)", max_time=10)
+QSSLCLOSE = Command(
+    "+QSSLCLOSE",
+    Family.SSL,
+    "1.6.5",
+    test="(0-11),(0-65535)",
+    tests_as={"bg770a": "(0-11)"},
+    max_time=10,
+)
 
 
 @QSSLCLOSE.write(CLIENT_ID, Int("close_timeout", 0, 65535, default=10))
-def qsslclose(m: Any, client_id: int, timeout: int) -> None:
-    socket = m.sockets.get(client_id)
-    if socket is None:
+def qsslclose(m: Any, client_id: int, timeout: int) -> Iterator[Any]:
+    if client_id not in m.sockets:
         if m.traits.close_unopened == "error":
             raise TcpipError(567)
         return
-    ssl_socket(m, client_id).close(timeout)
+    yield from close(m, ssl_socket(m, client_id), timeout)
+
+
+def close(m: Any, socket: Socket, timeout: int) -> Iterator[Any]:
+    """Blocks the port until the connection is down (spec 1.6.5)."""
+    yield Wait(min(m.traits.close_s, timeout))
+    if not m.faults.leaks_id():
+        socket.close(timeout)
 
 
 QSSLSTATE = Command("+QSSLSTATE", Family.SSL, "1.6.6", test="")
 
 
-def _state_line(socket: Socket) -> str:
+def _state_line(m: Any, socket: Socket) -> str:
+    local_port = 0 if m.traits.local_port_zero else socket.local_port
     return (
         f'+QSSLSTATE: {socket.client_id},"SSLClient","{socket.address}",{socket.port},'
-        f"{socket.local_port},{int(socket.state)},{socket.pdp_id},{socket.client_id},"
+        f"{local_port},{int(socket.state)},{socket.pdp_id},{socket.client_id},"
         f'{socket.mode},"uart1",{socket.ssl_ctx_id}'
     )
 
@@ -178,17 +227,26 @@ def _state_line(socket: Socket) -> str:
 def qsslstate_all(m: Any) -> Iterator[str]:
     for client_id in sorted(m.sockets):
         if m.sockets[client_id].is_ssl:
-            yield _state_line(m.sockets[client_id])
+            yield _state_line(m, m.sockets[client_id])
 
 
-QSSLSTATE.read(qsslstate_all)  # not documented; the sibling answers so, spec 1.6.6
+@QSSLSTATE.read
+def qsslstate_read(m: Any) -> Iterator[str]:
+    """Not documented; the sibling answers as the execution form does (spec 1.6.6)."""
+    if not m.traits.state_read:
+        raise TcpipError(552)
+    return qsslstate_all(m)
 
 
 @QSSLSTATE.write(CLIENT_ID)
 def qsslstate_one(m: Any, client_id: int) -> Iterator[str]:
     socket = m.sockets.get(client_id)
     if socket is not None and socket.is_ssl:
-        yield _state_line(socket)
+        yield _state_line(m, socket)
+    elif m.traits.state_unopened == "error":
+        raise TcpipError(567)
+    elif m.traits.state_unopened == "initial":
+        yield f'+QSSLSTATE: {client_id},"SSLClient","0.0.0.0",0,0,0,1,{client_id},0,"uart1",0'
 
 
 QISWTMD = Command("+QISWTMD", Family.SSL, "2.6.5", test="(0-11),(0-2)")

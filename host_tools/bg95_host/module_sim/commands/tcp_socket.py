@@ -9,7 +9,7 @@ from ..registry import AsWritten, Choice, Command, Family, Int, OneOf, Text
 from ..results import SEND_OK, TcpipError
 from ..sockets import Socket, State
 from ..syntax import Param
-from .ssl_socket import MOST_READ, MOST_SENT, open_socket, receive, send
+from .ssl_socket import MOST_READ, MOST_SENT, close, open_socket, receive, send
 
 CONNECT_ID = Int("connectID", 0, 11)
 KINDS = ("TCP", "UDP", "TCP LISTENER", "UDP SERVICE")
@@ -95,21 +95,22 @@ QICLOSE = Command("+QICLOSE", Family.TCPIP, "2.6.8", test="(0-11),(0-65535)", ma
 
 
 @QICLOSE.write(CONNECT_ID, Int("timeout", 0, 65535, default=10))
-def qiclose(m: Any, client_id: int, timeout: int) -> None:
+def qiclose(m: Any, client_id: int, timeout: int) -> Iterator[Any]:
     if client_id not in m.sockets:
         if m.traits.close_unopened == "error":
             raise TcpipError(567)
         return
-    plain_socket(m, client_id).close(timeout)
+    yield from close(m, plain_socket(m, client_id), timeout)
 
 
 QISTATE = Command("+QISTATE", Family.TCPIP, "2.6.8", test="")
 
 
-def _state_line(socket: Socket) -> str:
+def _state_line(m: Any, socket: Socket) -> str:
+    state = 3 if m.traits.tcp_state_3 and socket.state is State.CONNECTED else int(socket.state)
     return (
         f'+QISTATE: {socket.client_id},"{socket.protocol.upper()}","{socket.address}",'
-        f"{socket.port},{socket.local_port},{int(socket.state)},{socket.pdp_id},"
+        f"{socket.port},{socket.local_port},{state},{socket.pdp_id},"
         f'{socket.client_id},{socket.mode},"uart1"'
     )
 
@@ -121,7 +122,7 @@ def _plain_sockets(m: Any) -> list[Socket]:
 @QISTATE.execute
 def qistate_all(m: Any) -> Iterator[str]:
     for socket in _plain_sockets(m):
-        yield _state_line(socket)
+        yield _state_line(m, socket)
 
 
 QISTATE.read(qistate_all)
@@ -132,7 +133,7 @@ def qistate_some(m: Any, query: int, wanted: int) -> Iterator[str]:
     """0: by PDP context, 1: by connection."""
     for socket in _plain_sockets(m):
         if wanted == (socket.client_id if query else socket.pdp_id):
-            yield _state_line(socket)
+            yield _state_line(m, socket)
 
 
 QISDE = Command("+QISDE", Family.TCPIP, "2.6.9", test="(0,1)", sets_error=False)
@@ -151,9 +152,10 @@ def qisde_write(m: Any, echo: int) -> None:
 QICFG = Command("+QICFG", Family.TCPIP, "2.6.9")
 
 _OPTIONS = {
-    "transpktsize": Int("transpktsize", 1, 1460),
-    "transwaittm": Int("transwaittm", 0, 20),
-    "viewmode": Int("viewmode", 0, 1),
+    "transpktsize": (Int("transpktsize", 1, 1460),),
+    "transwaittm": (Int("transwaittm", 0, 20),),
+    "viewmode": (Int("viewmode", 0, 1),),
+    "dataformat": (Int("send", 0, 1), Int("receive", 0, 1)),
 }
 
 
@@ -162,14 +164,73 @@ def qicfg_test(m: Any) -> Iterator[str]:
     yield '+QICFG: "transpktsize",(1-1460)'
     yield '+QICFG: "transwaittm",(0-20)'
     yield '+QICFG: "viewmode",(0,1)'
+    yield '+QICFG: "dataformat",(0,1),(0,1)'
 
 
-@QICFG.write(Choice("item", tuple(_OPTIONS)), AsWritten("value", default=None))
-def qicfg(m: Any, item: str, value: Param | None) -> Iterator[str]:
-    if value is None:
-        yield f'+QICFG: "{item}",{getattr(m.tcpip, item)}'
+@QICFG.write(
+    Choice("item", tuple(_OPTIONS)),
+    AsWritten("first", default=None),
+    AsWritten("second", default=None),
+)
+def qicfg(m: Any, item: str, first: Param | None, second: Param | None) -> Iterator[str]:
+    fields, given = _OPTIONS[item], [param for param in (first, second) if param is not None]
+    if not given:
+        values = getattr(m.tcpip, item)
+        yield f'+QICFG: "{item}",{",".join(map(str, values))}'
         return
-    try:
-        setattr(m.tcpip, item, _OPTIONS[item].value(value, m.traits.quoted_numbers))
-    except ValueError:
-        raise TcpipError(552) from None
+    if len(given) != len(fields):
+        raise TcpipError(552)
+    values = tuple(
+        field.checked(QICFG, m, param) for field, param in zip(fields, given, strict=True)
+    )
+    setattr(m.tcpip, item, values)
+
+
+QPING = Command(
+    "+QPING", Family.TCPIP, "2.6.8", test="(1-16),<host>,(1-255),(1-10)", sets_error=False
+)
+
+
+@QPING.write(
+    Int("contextID", 1, 16),
+    Text("host", 255),
+    Int("timeout", 1, 255, default=4),
+    Int("pingnum", 1, 10, default=4),
+)
+def qping(m: Any, pdp_id: int, host: str, timeout: int, number: int) -> None:
+    """The simulated network answers every probe that a name or an address can be found for."""
+    if not m.pdp[pdp_id].active:
+        raise TcpipError(572)
+    ms = m.traits.ping_ms
+
+    def resolved(addresses: list[str]) -> None:
+        if not addresses:
+            m.urc("+QPING: 565")
+            return
+        for probe in range(1, number + 1):
+            m.after(probe * ms / 1000, lambda: m.urc(f'+QPING: 0,"{addresses[0]}",32,{ms},255'))
+        end = f"+QPING: 0,{number},{number},0,{ms},{ms},{ms}"
+        m.after(number * ms / 1000, lambda: m.urc(end))
+
+    m.resolve(pdp_id, host, resolved)
+
+
+QNTP = Command("+QNTP", Family.TCPIP, "2.6.8", test="(1-16),<server>,(1-65535)", max_time=125)
+
+
+@QNTP.write(Int("contextID", 1, 16), Text("server", 255), Int("port", 1, 65535, default=123))
+def qntp(m: Any, pdp_id: int, server: str, port: int) -> None:
+    """Sets the clock to the simulated network's time."""
+    if not m.pdp[pdp_id].active:
+        raise TcpipError(572)
+
+    def resolved(addresses: list[str]) -> None:
+        if not addresses:
+            m.urc("+QNTP: 565")
+            return
+        utc = m.network_time()
+        m.rtc.set_utc(utc, m.rtc.zone, m.now)
+        local = m.rtc.local(m.now)
+        m.urc(f'+QNTP: 0,"{local:%Y/%m/%d,%H:%M:%S}{m.rtc.zone:+03d}"')
+
+    m.resolve(pdp_id, server, resolved)

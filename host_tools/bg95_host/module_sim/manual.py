@@ -1,0 +1,244 @@
+"""A module on a manual clock, with a network in memory: deterministic to the byte.
+
+    host = ManualHost(SimOptions())
+    host.write(b"AT\\r")
+    assert host.run(0.1) == b"AT\\r\\r\\nOK\\r\\n"
+
+Nothing sleeps: `run` moves the clock from one due event to the next. The network is made of `Peer`
+objects, called in the module's time; `TlsPeer` is a real TLS server without a socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from OpenSSL import SSL
+
+from .core import Module
+from .net import LinkEvents, ResolveDone
+from .options import SimOptions
+
+
+class Peer:
+    """A server in memory. The base class accepts and says nothing; override what is of interest."""
+
+    def connected(self, link: MemoryLink) -> None:
+        """A module connected."""
+
+    def received(self, link: MemoryLink, data: bytes) -> None:
+        """A module sent bytes, or one datagram."""
+
+    def closed(self, link: MemoryLink) -> None:
+        """The module closed the link."""
+
+
+class EchoPeer(Peer):
+    """Sends back what it gets, in the clear."""
+
+    def received(self, link: MemoryLink, data: bytes) -> None:
+        link.reply(data)
+
+
+class TlsPeer(Peer):
+    """A TLS server in memory, with a pyOpenSSL server context. Plaintext goes to `on_data`."""
+
+    def __init__(self, context: SSL.Context) -> None:
+        self.context = context
+        self.sessions: dict[MemoryLink, SSL.Connection] = {}
+        self.plaintext = bytearray()  # everything that modules sent
+
+    def on_data(self, link: MemoryLink, data: bytes) -> None:
+        """Plaintext arrived. Override to answer; the base class keeps it."""
+
+    def connected(self, link: MemoryLink) -> None:
+        session = SSL.Connection(self.context, None)
+        session.set_accept_state()
+        self.sessions[link] = session
+
+    def received(self, link: MemoryLink, data: bytes) -> None:
+        session = self.sessions.get(link)
+        if session is None:
+            return
+        session.bio_write(data)
+        try:
+            plain = session.recv(65536)
+        except SSL.WantReadError:
+            plain = b""
+        except SSL.Error:
+            self._flush(link)
+            self.sessions.pop(link)
+            link.hang_up()
+            return
+        self._flush(link)
+        self.plaintext += plain
+        if plain:
+            self.on_data(link, plain)
+
+    def say(self, data: bytes) -> None:
+        """Send plaintext on every connection."""
+        for link, session in self.sessions.items():
+            session.sendall(data)
+            self._flush(link)
+
+    def close(self) -> None:
+        """Close every connection in order: close_notify, then the transport."""
+        for link, session in self.sessions.items():
+            session.shutdown()
+            self._flush(link)
+            link.hang_up()
+        self.sessions.clear()
+
+    def closed(self, link: MemoryLink) -> None:
+        self.sessions.pop(link, None)
+
+    def _flush(self, link: MemoryLink) -> None:
+        try:
+            while True:
+                link.reply(self.sessions[link].bio_read(65536))
+        except SSL.Error:
+            return  # nothing more to send
+
+
+class MemoryLink:
+    """One connection in memory (a `Link`), seen by the module and by its peer."""
+
+    def __init__(self, net: MemoryNet, peer: Peer, events: LinkEvents) -> None:
+        self._net = net
+        self._peer = peer
+        self._events: LinkEvents | None = events
+        self._paused: list[tuple[str, tuple[Any, ...]]] | None = None
+        self.stuck = 0  # bytes that the network pretends not to take
+
+    # -- the module's side ---------------------------------------------------------------------
+
+    def send(self, data: bytes) -> None:
+        self._net.later(lambda: self._peer.received(self, data))
+
+    def unsent(self) -> int:
+        return self.stuck
+
+    def pause(self, paused: bool) -> None:
+        if paused:
+            self._paused = self._paused or []
+        elif self._paused is not None:
+            waiting, self._paused = self._paused, None
+            for event, args in waiting:
+                self._net.later(lambda event=event, args=args: self._tell(event, *args))
+
+    def close(self) -> None:
+        self._events = None
+        self._net.later(lambda: self._peer.closed(self))
+
+    abort = close
+
+    # -- the peer's side -----------------------------------------------------------------------
+
+    def reply(self, data: bytes) -> None:
+        """Send bytes to the module."""
+        self._net.later(lambda: self._tell("link_received", data))
+
+    def hang_up(self, reason: str = "") -> None:
+        """Close the connection; a reason means that it broke."""
+        self._net.later(lambda: self._tell("link_closed", reason))
+
+    def _tell(self, event: str, *args: Any) -> None:
+        if self._paused is not None:
+            self._paused.append((event, args))
+        elif self._events is not None:
+            getattr(self._events, event)(*args)
+
+
+class MemoryNet:
+    """A `Net` without sockets: names and (address, port) pairs lead to peers."""
+
+    def __init__(self, delay: float = 0.010) -> None:
+        self.delay = delay  # seconds that every event takes
+        self.names: dict[str, list[str]] = {}
+        self.peers: dict[tuple[str, int], Peer] = {}
+        self.links: list[MemoryLink] = []
+        self.module: Module | None = None
+        self._port = 50000
+
+    def later(self, action: Callable[[], None]) -> None:
+        """Run an event after the network's delay, in the module's time."""
+        assert self.module is not None
+        self.module.world_event(self.delay, action)
+
+    def resolve(self, host: str, done: ResolveDone) -> None:
+        literal = [host] if host.replace(".", "").isdigit() or ":" in host else []
+        self.later(lambda: done(self.names.get(host, literal)))
+
+    def connect(self, kind: str, address: str, port: int, events: LinkEvents) -> MemoryLink:
+        peer = self.peers.get((address, port))
+        link = MemoryLink(self, peer or Peer(), events)
+        self.links.append(link)
+        if peer is None:
+            self.later(lambda: events.link_failed("connection refused"))
+            return link
+        self._port += 1
+        local_port = self._port
+
+        def up() -> None:
+            events.link_up(local_port)
+            peer.connected(link)
+
+        self.later(up)
+        return link
+
+
+class ManualHost:
+    """The host's side of a module on a manual clock."""
+
+    def __init__(self, options: SimOptions | None = None, net: MemoryNet | None = None) -> None:
+        self.net = net or MemoryNet()
+        self.now = 0.0
+        self.module = Module(options or SimOptions(), self.net, self.now)
+        self.net.module = self.module
+        self.log: list[tuple[float, bytes]] = []  # everything the module sent, with times
+        self.unread = bytearray()
+
+    def write(self, data: bytes) -> None:
+        """Put bytes on the wire now."""
+        self.module.feed(data, self.now)
+
+    def set_pin(self, name: str, level: int) -> None:
+        """Drive an input of the module now."""
+        self.module.set_pin(name, level, self.now)
+
+    def run(self, seconds: float) -> bytes:
+        """Let time pass; returns what the module sent meanwhile (and was not read yet)."""
+        self._run_until(self.now + seconds, lambda: False)
+        return self.read()
+
+    def wait_for(self, end: bytes, limit: float = 200.0) -> bytes:
+        """Let time pass until the module's output ends with `end`; raises TimeoutError."""
+        if not self._run_until(self.now + limit, lambda: self.unread.endswith(end)):
+            raise TimeoutError(f"no {end!r} within {limit} s, only {bytes(self.unread)!r}")
+        return self.read()
+
+    def command(self, line: str, end: bytes = b"OK\r\n") -> bytes:
+        """Send one line and wait for the end of its answer."""
+        self.write(line.encode("latin-1") + b"\r")
+        return self.wait_for(end)
+
+    def read(self) -> bytes:
+        """What the module sent since the last read."""
+        data = bytes(self.unread)
+        self.unread.clear()
+        return data
+
+    def _run_until(self, end: float, done: Callable[[], bool]) -> bool:
+        while True:
+            self.module.advance(self.now)
+            for item in self.module.take(self.now):
+                self.log.append(item)
+                self.unread += item[1]
+            if done():
+                return True
+            due = self.module.next_due()
+            if due is None or due > end:
+                self.now = max(self.now, end)
+                self.module.advance(self.now)
+                return False
+            self.now = max(self.now, due)
