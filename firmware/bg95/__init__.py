@@ -1,5 +1,6 @@
 """bg95: TLS sockets over the TLS stack of a Quectel BG95, BG77 or BG600L modem, for MicroPython."""
 
+from .connection import BUFFER, DIRECT_PUSH, TRANSPARENT
 from .context import CERT_NONE, CERT_REQUIRED, SSLContext
 from .errors import (
     CommandError,
@@ -11,6 +12,6 @@ from .errors import (
     TimeoutError,
 )
 from .modem import Modem
-from .socket import BUFFER, DIRECT_PUSH, TRANSPARENT, SSLSocket
+from .socket import SSLSocket
 
 __version__ = "0.1.0"

@@ -230,7 +230,7 @@ class AT:
             return
         self._deadline = ticks_add(ticks_ms(), self._data_ms)
         if self.trace is not None:
-            self.trace.payload("TX", self._data_n)
+            self.trace.payload(">", self._data_n)
         self.send(self._data, self._data_off, self._data_n)
 
     def _line(self):
@@ -272,7 +272,7 @@ class AT:
             self.framer.payload(n, sink)
             self._seen = -1
             if self.trace is not None:
-                self.trace.payload("RX", n)
+                self.trace.payload("<", n)
 
     def _final(self):
         """Whether the line settles the command (or is its echo)."""

@@ -7,10 +7,13 @@ field notes 1: reopening gives 563). An ID whose close did not get through is di
 from time import ticks_add, ticks_diff, ticks_ms
 
 from . import at as _at
+from .connection import TRANSPARENT, Buffers
 from .errors import ECONNRESET, EMFILE, ConnectError, ModemError, TimeoutError
 from .limits import ANSWER_MS, CLIENTS, CLOSE_S, OPEN_MS
 from .network import ip_run, settle
-from .socket import TRANSPARENT, Buffers, SSLSocket
+from .socket import SSLSocket
+
+_STATE = b"+QSSLSTATE: "
 
 
 class Clients:
@@ -70,19 +73,26 @@ class Clients:
             socket._on_open(self._modem._at.framer.next_int())
 
     def fail_all(self, why):
-        """The module restarted or lost its network: every socket gets a named error. No allocation."""
+        """The module restarted: every socket gets a named error, every ID is free. No allocation."""
+        self.dirty = 0
         for socket in self.table:
             if socket is not None:
                 socket._fail(ECONNRESET, why)
 
+    def pdp_lost(self, pdp_ctx_id):
+        """The network took the context away: its sockets deliver what is left, then fail. No allocation."""
+        for socket in self.table:
+            if socket is not None and socket.context.pdp_ctx_id == pdp_ctx_id:
+                socket._on_pdp_lost()
+
     # -- flows ---------------------------------------------------------------------------------------
 
-    def open(self, context, host, port, mode, timeout_ms):
+    def open(self, context, host, port, mode, timeout_ms, progress):
         """Flow: open a connection; returns its SSLSocket. On any error the client ID is freed."""
         socket = yield from self._allocate(context, mode)
         done = False
         try:
-            yield from self._connect(socket, host, port, timeout_ms)
+            yield from self._connect(socket, host, port, timeout_ms, progress)
             done = True
         finally:
             if not done:
@@ -122,13 +132,13 @@ class Clients:
                 return i
         raise ConnectError("all 12 client IDs are in use; close a socket", errno=EMFILE)
 
-    def _connect(self, socket, host, port, timeout_ms):
+    def _connect(self, socket, host, port, timeout_ms, progress):
         """Flow: AT+QSSLOPEN and its outcome."""
         modem = self._modem
         at = modem._at
         client_id = socket.client_id
         command = b"AT+QSSLOPEN=%d,%d,%d,%s,%d,%d" % (
-            modem.pdp_ctx_id,
+            socket.context.pdp_ctx_id,
             socket.context.ssl_ctx_id,
             client_id,
             host,
@@ -144,18 +154,22 @@ class Clients:
                 yield from settle(modem, command)
             else:
                 yield from ip_run(modem, command, ANSWER_MS)
-                yield from self._await_open(socket, ms)
+                yield from self._await_open(socket, ms, progress)
             socket._opened()
         except ModemError as e:
             yield from self._give_up(client_id)
             raise socket.context._explain(e, host)
         self.dirty &= ~(1 << client_id)
 
-    def _await_open(self, socket, ms):
+    def _await_open(self, socket, ms, progress):
         """Flow: wait for +QSSLOPEN: <clientID>,<err>."""
-        deadline = ticks_add(ticks_ms(), ms)
+        start = told = ticks_ms()
+        deadline = ticks_add(start, ms)
         while socket.open_error < 0:
             socket._check_alive()
+            if progress is not None and ticks_diff(ticks_ms(), told) >= 1000:
+                told = ticks_add(told, 1000)
+                progress(ticks_diff(told, start) // 1000, ms // 1000)
             if ticks_diff(ticks_ms(), deadline) >= 0:
                 raise TimeoutError("no result in %d s" % (ms // 1000), command="AT+QSSLOPEN")
             yield
@@ -184,9 +198,13 @@ class Clients:
             self.table[socket.client_id] = None
             socket._buffers.users = 0
 
+    def states(self):
+        """Flow: AT+QSSLSTATE (SSL 2.3.6), a list of fields for each connection."""
+        lines = yield from self._modem._at.run(b"AT+QSSLSTATE", prefix=_STATE)
+        return [_at.fields(line[len(_STATE) :]) for line in lines]
+
     def close_leftovers(self):
-        """Flow: close what an earlier host left open (AT+QSSLSTATE, SSL 2.3.6)."""
-        for line in (yield from self._modem._at.run(b"AT+QSSLSTATE", prefix=b"+QSSLSTATE: ")):
-            client_id = _at.fields(line[len(b"+QSSLSTATE: ") :])[0]
-            if self.table[client_id] is None:
-                yield from self.close_id(client_id)
+        """Flow: close what an earlier host left open."""
+        for state in (yield from self.states()):
+            if self.table[state[0]] is None:
+                yield from self.close_id(state[0])

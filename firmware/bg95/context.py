@@ -38,14 +38,19 @@ _VERSIONS = ("SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2", "any version")
 class SSLContext:
     """Settings for connections of one SSL context.
 
-    modem: the Modem. ssl_ctx_id: 0-5 (SSL 2.3.1), one object each. Starts with: server certificate required and
-    its validity checked, host name checked, SNI on, TLS 1.2 only, every cipher suite of the module offered.
+    modem: the Modem. ssl_ctx_id: 0-5 (SSL 2.3.1), one object each; pdp_ctx_id: 1-16, default the modem's.
+    Starts with: server certificate required and its validity checked, host name checked, SNI on, TLS 1.2 only,
+    every cipher suite of the module offered.
     Setting anything sends nothing; the next connect() does. Raises ValueError for what no module accepts.
     """
 
-    def __init__(self, modem, ssl_ctx_id=0):
+    def __init__(self, modem, ssl_ctx_id=0, *, pdp_ctx_id=None):
         self._modem = modem
         self.ssl_ctx_id = ranged("ssl_ctx_id", ssl_ctx_id, 0, CONTEXTS - 1)
+        self.pdp_ctx_id = ranged("pdp_ctx_id", pdp_ctx_id or modem.pdp_ctx_id, 1, 16)
+        modem.contexts[self.ssl_ctx_id] = (
+            self  # the newest object of an ID is what the module is set to
+        )
         self._want = {
             "sslversion": 3,
             "ciphersuite": ALL_SUITES,
@@ -199,16 +204,17 @@ class SSLContext:
 
     # -- connecting ----------------------------------------------------------------------------------
 
-    def connect(self, host, port, *, mode=0, timeout_ms=None):
+    def connect(self, host, port, *, mode=0, timeout_ms=None, progress=None):
         """Open a connection; returns an SSLSocket. Blocks until it is open (SSL 2.3.2: up to 150 s plus
         negotiate_timeout, or `timeout_ms`).
 
-        host: name or IP address; port: 1-65535; mode: bg95.BUFFER, DIRECT_PUSH or TRANSPARENT. Raises ValueError
-        for bad arguments, ConnectError where it is refused, TimeoutError.
+        host: name or IP address; port: 1-65535; mode: bg95.BUFFER, DIRECT_PUSH or TRANSPARENT; progress: called
+        once a second with (seconds waited, seconds at most). Raises ValueError for bad arguments, ConnectError
+        where it is refused, TimeoutError. However it ends early (Ctrl-C, too), the client ID is freed.
         """
-        return self._modem.run(self._connect(host, port, mode, timeout_ms))
+        return self._modem.run(self._connect(host, port, mode, timeout_ms, progress))
 
-    def _connect(self, host, port, mode, timeout_ms):
+    def _connect(self, host, port, mode, timeout_ms, progress=None):
         """Flow of connect()."""
         address = quoted("host", host, HOST_MAX)
         ranged("port", port, 1, 65535)
@@ -218,7 +224,21 @@ class SSLContext:
         if self._verify and not self._psk and not self._want["ignorelocaltime"]:
             yield from self._modem.clock_set()
         yield from self._apply(_is_name(host))
-        return (yield from self._modem.sockets.open(self, address, port, mode, timeout_ms))
+        opening = self._modem.sockets.open(self, address, port, mode, timeout_ms, progress)
+        return (yield from opening)
+
+    def files(self):
+        """[(what, name)] of the files on the module that this context refers to."""
+        w = self._want
+        kinds = (
+            ("CA certificate", "cacert"),
+            ("client certificate", "clientcert"),
+            ("client key", "clientkey"),
+        )
+        out = [(what, w[name]) for what, name in kinds if w[name]]
+        if self._psk is not None:
+            out.append(("PSK", "%d_server.psk" % self.ssl_ctx_id))
+        return out
 
     def _refuse_unsafe(self):
         w = self._want

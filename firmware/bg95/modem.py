@@ -12,7 +12,7 @@ from . import network, power
 from .at import AT
 from .clients import Clients
 from .files import Files
-from .limits import CLIENTS, ranged
+from .limits import BAUDS, CFUN_MS, CLIENTS, CONTEXTS, ranged
 
 try:
     from machine import idle
@@ -50,7 +50,6 @@ class Modem:
         self.is_ready = False  # set up since its last start
         self.boot = 0  # 1 RDY seen, 2 APP RDY seen
         self.down = False  # POWERED DOWN seen
-        self.lost_pdp = False  # the network took the PDP context away
         self.denials = 0
         self.clock_ok = -1  # epoch in which the module's clock was found set
         self.idle = idle  # called while a blocking call has nothing to do
@@ -78,6 +77,9 @@ class Modem:
         ):
             urcs.append((prefix, self._ignore))
         self.files = Files(self)
+        self.contexts = [
+            None
+        ] * CONTEXTS  # the SSLContext of each ID: they are set up anew after a restart
         self._handlers = []
         self._urcs = None  # lines for on_urc() handlers, made with the first of them
         self._steps = self.sockets.step
@@ -136,8 +138,7 @@ class Modem:
         self.sockets.fail_all("the module was switched off")
 
     def _on_pdp_lost(self):
-        if self._at.framer.next_int() == self.pdp_ctx_id:
-            self.lost_pdp = True
+        self.sockets.pdp_lost(self._at.framer.next_int())
 
     def on_urc(self, prefix, handler):
         """Call handler(line: bytes) for each URC that starts with `prefix` (bytes or str), after the driver's own
@@ -187,30 +188,48 @@ class Modem:
         return self.is_ready
 
     def connect(
-        self, apn, user="", password="", *, auth=None, pin=None, ip_version=1, timeout_ms=None
+        self,
+        apn,
+        user="",
+        password="",
+        *,
+        auth=None,
+        pin=None,
+        ip_version=1,
+        pdp_ctx_id=None,
+        timeout_ms=None,
     ):
         """Register and activate the PDP context. Blocks: up to 150 s each (TCP/IP 2.1.3), or `timeout_ms` for the
         registration.
 
         apn, user, password: str; auth: 0 none, 1 PAP, 2 CHAP, 3 either (default: PAP where there is a user);
-        pin: of the SIM, if it asks; ip_version: 1 IPv4, 2 IPv6, 3 both. Raises NetworkError, ValueError.
+        pin: of the SIM, if it asks; ip_version: 1 IPv4, 2 IPv6, 3 both; pdp_ctx_id: another context than the
+        modem's own, 1-16 (at most three can be active). Raises NetworkError, ValueError.
         """
-        self.run(self._connect(apn, user, password, auth, pin, ip_version, timeout_ms))
+        ctx = pdp_ctx_id or self.pdp_ctx_id
+        self.run(self._connect(ctx, apn, user, password, auth, pin, ip_version, timeout_ms))
 
     def _connect(self, *args):
         yield from self.ready()
         yield from network.connect(self, *args)
 
-    def disconnect(self):
+    def disconnect(self, pdp_ctx_id=None):
         """Deactivate the PDP context (AT+QIDEACT); closes its connections. Blocks up to 40 s."""
-        self.run(network.deactivate(self, self.pdp_ctx_id))
+        self.run(network.deactivate(self, pdp_ctx_id or self.pdp_ctx_id))
 
-    def isconnected(self):
+    def isconnected(self, pdp_ctx_id=None):
         """Whether the PDP context is active. Asks the module (AT+QIACT?). Blocks."""
-        return self.is_ready and self.run(network.address(self, self.pdp_ctx_id)) is not None
+        ctx = pdp_ctx_id or self.pdp_ctx_id
+        return self.is_ready and self.run(network.address(self, ctx)) is not None
 
-    def ipconfig(self, param):
-        """ "addr4": the IP address, str, or None; "dns": both DNS servers. Blocks."""
+    def ipconfig(self, param=None, *, dns=None):
+        """What the PDP context has: "addr4" its IP address (str or None), "dns" both DNS servers. Blocks.
+
+        ipconfig(dns=("8.8.8.8", "1.1.1.1")) sets the servers (AT+QIDNSCFG), once the context is active.
+        """
+        if dns is not None:
+            servers = (dns,) if isinstance(dns, str) else dns
+            return self.run(network.set_dns(self, self.pdp_ctx_id, servers))
         if param == "addr4":
             return self.run(network.address(self, self.pdp_ctx_id))
         if param == "dns":
@@ -250,11 +269,85 @@ class Modem:
         lines = yield from self._at.run(command, ms, prefix_of(command), True)
         return [line.decode() for line in lines]
 
+    def trace(self, stream):
+        """Write what goes over the UART to `stream`.write(str), secrets masked; None stops it. Allocates."""
+        if stream is None:
+            self._at.trace = None
+        else:
+            from .trace import Trace
+
+            self._at.trace = Trace(stream)
+
+    def ssl_sockets(self):
+        """AT+QSSLSTATE: the connections the module knows, each a list of the 11 fields of SSL 2.3.6. Blocks."""
+        return self.run(self.sockets.states())
+
     def clock(self, t=None):
         """The module's clock (AT+CCLK) as machine.RTC's 8-tuple in UTC; with an 8-tuple, sets it. Blocks."""
         if t is None:
             return self.run(power.clock(self))
         self.run(power.set_clock(self, t))
+
+    def set_baudrate(self, baudrate, *, save=False):
+        """Change the rate of module and UART (AT+IPR); both are back at the old one where the module does not
+        answer at the new. baudrate: 9600 to 921600, one of limits.BAUDS; save: keep it over a restart (AT&W).
+        Blocks. Raises ValueError, ModemError. The constructor's `baudrate` has to be given.
+        """
+        if baudrate not in BAUDS or not self.baudrate:
+            raise ValueError(
+                "baudrate: one of %s, and Modem(..., baudrate=) has to say the present one"
+                % (BAUDS,)
+            )
+        self.run(power.change_baud(self, baudrate, save))
+
+    def flow_control(self, on):
+        """Use RTS and CTS (AT+IFC=2,2); the UART has to be made with its rts, cts and flow. Blocks."""
+        self.run(self._at.run(b"AT+IFC=2,2" if on else b"AT+IFC=0,0"))
+
+    def sleep(self, on):
+        """Let the module sleep while DTR is high (AT+QSCLK), or wake it. The link stays registered. Blocks."""
+        from . import lowpower
+
+        self.run(lowpower.sleep(self, on))
+
+    def power_saving(self, tau_s, active_s=10):
+        """Ask the network for PSM (AT+CPSMS): off between periodic updates every `tau_s` seconds, reachable for
+        `active_s` after each use. tau_s None: off. Everything is set up anew after each PSM cycle. Blocks.
+        """
+        from . import lowpower
+
+        self.run(lowpower.power_saving(self, tau_s, active_s))
+
+    def edrx(self, cycle_s, act=4):
+        """Ask for eDRX (AT+CEDRXS) with a cycle of at least `cycle_s` seconds (5.12 to 10485.76); None: off.
+        act: 4 Cat M1, 5 Cat NB. Blocks.
+        """
+        from . import lowpower
+
+        self.run(lowpower.edrx(self, cycle_s, act))
+
+    def functionality(self, level):
+        """AT+CFUN: 0 minimum, 1 full, 4 radio off. Blocks up to 15 s."""
+        self.run(self._at.run(b"AT+CFUN=%d" % ranged("level", level, 0, 4), CFUN_MS))
+
+    def network_time(self, follow=None):
+        """The network's time in UTC as an 8-tuple, None where it gave none (AT+QLTS=1). follow True or False: keep
+        the module's time zone by it (AT+CTZU). Blocks.
+        """
+        return self.run(power.network_time(self, follow))
+
+    @property
+    def crypt(self):
+        """AES and MD5 of the module, see crypt.py."""
+        from .crypt import Crypt
+
+        return Crypt(self)
+
+    def diagnose(self):
+        """Chapter 4 of the SSL note as a list of findings (what, ok, seen, advice). Blocks for seconds."""
+        from . import diagnose
+
+        return self.run(diagnose.diagnose(self))
 
     def clock_set(self):
         """Flow: the module's clock is right, or ModemError says how to set it."""

@@ -119,9 +119,9 @@ def register(modem, timeout_ms):
         yield from pause(_ASK_MS)
 
 
-def connect(modem, apn, user, password, auth, pin, ip_version, timeout_ms):
+def connect(modem, ctx, apn, user, password, auth, pin, ip_version, timeout_ms):
     """Flow of Modem.connect()."""
-    ctx = ranged("pdp_ctx_id", modem.pdp_ctx_id, 1, 16)
+    ranged("pdp_ctx_id", ctx, 1, 16)
     if auth is None:
         auth = 1 if user else 0
     setting = b"AT+QICSGP=%d,%d,%s,%s,%s,%d" % (
@@ -153,7 +153,6 @@ def activate(modem, ctx):
             raise NetworkError(
                 "the network gives no data connection: check the APN", e.code, e.command
             )
-    modem.lost_pdp = False
 
 
 def deactivate(modem, ctx):
@@ -177,6 +176,14 @@ def dns(modem, ctx):
     """Flow: the DNS servers (str, str) of an active context; AT+QIDNSCFG answers ERROR before AT+QIACT."""
     answer = yield from modem._at.ask(b"AT+QIDNSCFG=%d" % ctx)
     return tuple(answer[1:3])
+
+
+def set_dns(modem, ctx, servers):
+    """Flow: AT+QIDNSCFG with one or two addresses."""
+    command = b"AT+QIDNSCFG=%d" % ctx
+    for server in servers:
+        command += b"," + quoted("dns", server, 45)
+    yield from ip_run(modem, command)
 
 
 def status(modem, what):

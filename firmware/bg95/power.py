@@ -120,6 +120,22 @@ def set_up(modem):
     modem.is_ready = True
 
 
+def change_baud(modem, baud, save):
+    """Flow of Modem.set_baudrate(): effective after the OK, which still comes at the old rate (AT 2.21)."""
+    old = modem.baudrate
+    yield from modem._at.run(b"AT+IPR=%d" % baud)
+    modem.uart.init(baudrate=baud)
+    modem.baudrate = baud
+    if not (yield from in_step(modem)):
+        modem.uart.init(baudrate=old)
+        modem.baudrate = old
+        if not (yield from synchronise(modem)):
+            raise ModemError("no answer at %d, and none at %d any more" % (baud, old), errno=ENODEV)
+        raise ModemError("no answer at %d; back at %d" % (baud, old), command="AT+IPR")
+    if save:
+        yield from modem._at.run(b"AT&W")
+
+
 def stop(modem):
     """Flow of Modem.power_off(): AT+QPOWD; POWERED DOWN may be late or never come (field notes 1)."""
     at = modem._at
@@ -184,20 +200,36 @@ def _parse(text):
     return (t[0], t[1], t[2], t[6], t[3], t[4], t[5], 0)
 
 
-_EARLIEST = 2024  # a clock before this driver was written is not set
+_EARLIEST = 2024  # a clock that is behind this driver is not set (1980 after power-up, AT 8.3)
+
+
+def plausible(t):
+    """Whether an 8-tuple can be now."""
+    return _EARLIEST <= t[0] < _EARLIEST + 50
 
 
 def ensure_clock(modem):
     """Flow: the module's clock is plausible, or set from the network's time (AT+QLTS=1), or ModemError."""
     if modem.clock_ok == modem.epoch:
         return
-    if (yield from clock(modem))[0] < _EARLIEST:
-        now = yield from modem._at.ask(b"AT+QLTS=1")
-        if not now or not now[0]:
+    if not plausible((yield from clock(modem))):
+        now = yield from network_time(modem, None)
+        if now is None:
             raise ModemError(
                 "the module's clock is not set and the network gave no time, so no certificate's validity can be "
                 "checked: set it with modem.clock((year, month, day, 0, hour, minute, second, 0)), or say "
                 "ctx.check_validity = False"
             )
-        yield from set_clock(modem, _parse(now[0]))
+        yield from set_clock(modem, now)
     modem.clock_ok = modem.epoch
+
+
+def network_time(modem, follow):
+    """Flow of Modem.network_time()."""
+    if follow is not None:
+        yield from modem._at.run(b"AT+CTZU=%d" % (1 if follow else 0))
+    try:
+        answer = yield from modem._at.ask(b"AT+QLTS=1")
+    except CommandError:
+        return None
+    return _parse(answer[0]) if answer and answer[0] else None

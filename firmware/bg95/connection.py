@@ -1,0 +1,277 @@
+"""One client ID of the module as the AT engine sees it: its state, what it receives, what it sends.
+
+Bytes received go from the UART into the ring `_rx`; bytes to send leave from `_src`, which is the socket's own
+buffer or the caller's. `_step()`, called by poll(), starts the AT command that is due; `_done()` hears its result.
+Nothing here waits or allocates.
+
+`+QSSLURC: "recv"` is a hint, not the truth (TCP/IP 2.3.8; field notes 3.2): after it the module is read until it says
+that its buffer is empty; a waiting reader asks again by itself (socket.py), since modules lose that URC.
+"""
+
+import io
+from time import ticks_add, ticks_diff, ticks_ms
+
+from micropython import RingIO, const
+
+from . import at as _at
+from .errors import EIO, ENETDOWN, ENOTCONN, ETIMEDOUT, DisconnectedError
+from .limits import ANSWER_MS, FLUSH_MS, PROMPT_MS, RECV_MAX, RETRY_MS, SEND_MAX, SEND_MS
+
+BUFFER = const(0)  # SSL 1.4: <access_mode>
+DIRECT_PUSH = const(1)
+TRANSPARENT = const(2)
+
+# States of a connection, in the order in which they can follow each other
+OPENING = const(0)
+OPEN = const(1)
+ENDING = const(2)  # the peer closed; the module may still hold data
+ENDED = const(3)  # all data was read out: end of stream
+FAILED = const(4)  # _errno and _why say more
+CLOSED = const(5)  # close() was called
+
+# What the AT engine does for this connection
+IDLE = const(0)
+RECEIVING = const(1)
+SENDING = const(2)
+RESUMING = const(3)
+
+SPARE = const(64)  # behind the send buffer: a short write from a longer buffer is stored whole
+
+_HEADER = const(2)  # bytes of its length in front of a datagram in the ring
+_RECV_PREFIX = b"+QSSLRECV: "
+_NO_DATA_LINK = "the network closed the data connection; modem.connect() opens it again"
+
+
+class Buffers:
+    """What one open connection needs: SEND_MAX + 64 bytes to send, a ring for RECV_MAX received bytes."""
+
+    def __init__(self):
+        self.tx = bytearray(SEND_MAX + SPARE)
+        self.rx = RingIO(RECV_MAX + _HEADER + 1)
+        self.header = bytearray(_HEADER)
+        self.users = 0
+
+
+class Connection(io.IOBase):
+    """Base of SSLSocket. modem: the Modem; context: an SSLContext; client_id: 0-11; mode: <access_mode>."""
+
+    def __init__(self, modem, context, client_id, mode, buffers):
+        self._modem = modem
+        self._at = modem._at
+        self.context = context
+        self.client_id = client_id
+        self._mode = mode
+        self._buffers = buffers
+        self._tx = buffers.tx
+        self._rx = buffers.rx
+        self._rx.read()
+        self._state = OPENING
+        self._errno = 0
+        self._why = ""
+        self.open_error = -1  # of +QSSLOPEN
+        self._op = IDLE
+        # Receiving
+        self._unsure = 0  # newest bytes in the ring that their answer has not confirmed yet
+        self._hint = False  # the module may hold data
+        self._asked_at = 0  # when it was asked last
+        self._tail = 0  # CR and LF between payload and OK, learnt from the first answer
+        self._datagrams = context.dtls  # keep the boundaries: one answer or push is one datagram
+        self._missing = 0  # bytes of a datagram still to come
+        # Sending: the buffer being filled, and what is being sent (from it, or from the caller's own)
+        self._w = 0
+        self._wrote_at = 0
+        self._src = None
+        self._src_off = 0
+        self._src_n = 0
+        self._retry_at = 0
+        self._retry = False
+        self.flush_ms = FLUSH_MS
+
+    def __repr__(self):
+        return "<SSLSocket %d mode=%d state=%d>" % (self.client_id, self._mode, self._state)
+
+    # -- sink of the framer ------------------------------------------------------------------------
+
+    def room(self):
+        """How many bytes put() can take."""
+        n = RECV_MAX + _HEADER - self._rx.any()
+        if self._datagrams and not self._missing:
+            n -= _HEADER
+        return n if n > 0 else 0
+
+    def put(self, buf, off, n):
+        """Take received bytes."""
+        if self._datagrams:
+            if not self._missing:
+                self._missing = self._at.framer.left
+                header = self._buffers.header
+                header[0] = self._missing >> 8
+                header[1] = self._missing & 255
+                self._rx.write(header)
+                self._unsure += _HEADER
+            self._missing -= n
+        self._rx.write(buf, off, n)
+        if self._at.raw_owner is None:
+            self._unsure += n
+
+    def _cut(self):
+        """Payload broke off: what came of it cannot be trusted, so it is not handed out."""
+        self._fail(
+            EIO, "bytes were lost on the UART, or the module restarted in the middle of data"
+        )
+
+    # -- told by URCs --------------------------------------------------------------------------------
+
+    def _on_open(self, err):
+        self.open_error = err
+
+    def _on_recv(self, n):
+        """n: bytes that follow in direct push mode; a number some firmware adds in buffer mode (field notes 1)."""
+        self._unsure = 0  # the chunk before this one is whole, or its line would not have been one
+        if self._mode == DIRECT_PUSH and n:
+            self._at.expect(n, self)
+        else:
+            self._hint = True
+
+    def _on_closed(self):
+        if self._state == OPEN:
+            self._state = ENDING
+            self._hint = True  # read what is left, whatever the mode
+
+    def _on_pdp_lost(self):
+        """What the module still holds is delivered, then comes the error."""
+        if self._state == OPEN:
+            self._errno = ENETDOWN
+            self._why = _NO_DATA_LINK
+        self._on_closed()
+
+    def _ended(self):
+        self._state = FAILED if self._errno else ENDED
+
+    def _fail(self, errno, why):
+        if self._state < FAILED:
+            self._state = FAILED
+            self._errno = errno
+            self._why = why
+            self._src = None
+            self._w = 0
+
+    def _opened(self):
+        if self._state == OPENING:
+            self._state = OPEN
+            self._asked_at = ticks_ms()
+
+    def _check_alive(self):
+        if self._state == FAILED:
+            self._raise()
+
+    def _raise(self):
+        if self._state == FAILED:
+            raise DisconnectedError(self._why, errno=self._errno)
+        raise DisconnectedError("the socket is closed", errno=ENOTCONN)
+
+    # -- the work poll() does ----------------------------------------------------------------------
+
+    def _step(self):
+        """Start what is due. Called by Modem.poll(); no allocation."""
+        if self._state != OPEN and self._state != ENDING:
+            return
+        if self._src is None and self._w and self.flush_ms:
+            if ticks_diff(ticks_ms(), self._wrote_at) >= self.flush_ms:
+                self._push()
+        receive = self._hint and not self._rx.any()
+        send = self._src is not None and self._state == OPEN and not self._waits()
+        if (receive or send) and self._at.free():
+            if receive:
+                self._start_receive()
+            else:
+                self._start_send()
+
+    def _waits(self):
+        """Whether a SEND FAIL is too fresh to try again."""
+        if self._retry and ticks_diff(ticks_ms(), self._retry_at) >= 0:
+            self._retry = False
+        return self._retry
+
+    def _start_receive(self):
+        at = self._at
+        at.put(b"AT+QSSLRECV=")
+        at.put_int(self.client_id)
+        at.put(b",")
+        at.put_int(RECV_MAX)
+        self._op = RECEIVING
+        self._hint = False  # a URC from now on means more data
+        self._unsure = 0
+        self._asked_at = ticks_ms()
+        at.begin(self, _RECV_PREFIX, ANSWER_MS, self)
+
+    def _start_send(self):
+        at = self._at
+        at.put(b"AT+QSSLSEND=")
+        at.put_int(self.client_id)
+        at.put(b",")
+        at.put_int(self._src_n)
+        self._op = SENDING
+        at.begin(self, None, PROMPT_MS)
+        at.data(self._src, self._src_off, self._src_n, SEND_MS)
+
+    def _push(self):
+        """Start sending what was gathered."""
+        self._src = self._tx
+        self._src_off = 0
+        self._src_n = self._w
+
+    def _done(self, result):
+        """The AT engine's word on the command this socket began."""
+        op = self._op
+        self._op = IDLE
+        if result == _at.RESTARTED:
+            return  # Modem fails every socket with its own words
+        if op == RECEIVING:
+            self._received(result)
+        elif op == RESUMING:
+            self._resumed(result)  # transparent.py
+        elif result == _at.TIMEOUT:
+            self._fail(
+                ETIMEDOUT,
+                "the module did not answer in time; the connection is in an unknown state",
+            )
+        elif result == _at.SEND_OK:
+            if self._src is self._tx:
+                self._w = 0
+            self._src = None
+            self._asked_at = ticks_ms()
+        elif result == _at.SEND_FAIL:
+            # SSL 2.3.3: the module's buffer is full, nothing was taken: the same bytes again, later.
+            self._retry = True
+            self._retry_at = ticks_add(ticks_ms(), RETRY_MS)
+        elif self._state == ENDING:
+            self._src = None
+            self._w = 0
+        else:
+            self._fail(ENOTCONN, "the module refused the data: the connection is gone")
+
+    def _received(self, result):
+        if result == _at.TIMEOUT:
+            self._hint = True  # a late answer still reaches the ring; then ask again
+        elif result != _at.OK:
+            # SSL 2.3.4: ERROR is "no connection". After "closed" some firmware drops what was unread (3.5).
+            if self._state == ENDING:
+                self._ended()
+            else:
+                self._fail(ENOTCONN, "the module knows no such connection any more")
+        elif not self._unsure:
+            if self._state == ENDING and not self._hint:
+                self._ended()
+        elif self._tail_fits():
+            self._unsure = 0
+            self._hint = True  # read on until the module says 0
+        else:
+            self._cut()
+
+    def _tail_fits(self):
+        """Whether as many CR and LF followed the payload as always: if not, bytes were lost or doubled."""
+        gap = self._at.framer.gap
+        if not self._tail and (gap == 4 or gap == 2):  # SSL 2.3.4: two pairs; one on some firmware
+            self._tail = gap
+        return gap == self._tail
