@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn
 
 import serial
 import serial.tools.list_ports
@@ -20,6 +20,8 @@ from bg95_host.errors import ToolError
 
 _READ_S = 5  # mpremote looks at its own deadlines this often where a read blocks (ptys)
 _CONNECT_S = 10
+_BUSY_S = 1.0  # a program that is just ending still holds the port
+_BUSY = "another program uses it; close that first"
 _CTRL_C = b"\x03"
 _CTRL_D = b"\x04"
 
@@ -72,10 +74,7 @@ class BoardLink:
 
     def __enter__(self) -> Self:
         device = resolve_port(self.port)
-        try:
-            self._transport = SerialTransport(device, baudrate=115200, timeout=_READ_S)
-        except (TransportError, serial.SerialException, OSError, ValueError):
-            _explain_unopened(device)
+        self._transport = _open(device)
         # mpremote prints what it received when no prompt came.
         said = io.StringIO()
         try:
@@ -171,18 +170,30 @@ def _reason(error: BaseException) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
-def _explain_unopened(device: str) -> NoReturn:
-    """Raise BoardError with the reason that mpremote keeps to itself."""
+def _open(device: str) -> SerialTransport:
+    deadline = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            return SerialTransport(device, baudrate=115200, timeout=_READ_S)
+        except (TransportError, serial.SerialException, OSError, ValueError):
+            reason = _why_not_opened(device)
+        if reason not in (_BUSY, None) or time.monotonic() > deadline:
+            raise BoardError(f"the port {device} cannot be opened: {reason or 'try again'}")
+        time.sleep(0.05)
+
+
+def _why_not_opened(device: str) -> str | None:
+    """The reason that mpremote keeps to itself; None where it would open now."""
     if device.startswith("/") and not Path(device).exists():
         seen = ", ".join(p.device for p in serial.tools.list_ports.comports()) or "none"
         raise BoardError(f"there is no port {device}; the serial ports here: {seen}")
     try:
         serial.serial_for_url(device, exclusive=True).close()
-        reason = "it did not open at first; try again"
+        return None
     except (serial.SerialException, OSError, ValueError) as e:
         reason = _reason(e)
-        if "exclusively lock" in reason or "busy" in reason.lower():
-            reason = "another program uses it; close that first"
-        elif "Permission denied" in reason:
-            reason = "no permission; add yourself to the group that owns it (dialout, uucp)"
-    raise BoardError(f"the port {device} cannot be opened: {reason}")
+    if "exclusively lock" in reason or "busy" in reason.lower():
+        return _BUSY
+    if "Permission denied" in reason:
+        return "no permission; add yourself to the group that owns it (dialout, uucp)"
+    return reason

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,9 +48,11 @@ def _deploy(
             report = deploy(port, board, app, progress)
         _show(console, report, as_json)
 
-    once()
     if watch:
-        _watch(console, sources(board, app), once)
+        with suppress(KeyboardInterrupt):
+            _watch(console, sources(board, app), once)
+    else:
+        once()
 
 
 @contextmanager
@@ -91,14 +93,19 @@ def _show(console: Console, report: Report, as_json: bool) -> None:
         console.print(f"all {len(report.unchanged)} files are up to date")
 
 
-def _watch(console: Console, files: list[Path], deploy_again) -> None:
+def _watch(console: Console, files: list[Path], deploy_again: Callable[[], None]) -> None:
     from watchfiles import watch
 
     from bg95_host.errors import ToolError
 
-    console.print("watching; Ctrl-C ends it")
-    for _ in watch(*files, raise_interrupt=False):
+    first = True  # the watch is on by now, so that no change falls between it and the first deploy
+    for changes in watch(*files, yield_on_timeout=True, rust_timeout=100):
+        if not changes and not first:
+            continue
         try:
             deploy_again()
         except ToolError as e:  # the next save may mend it
             console.print(f"[bold red]not deployed:[/] {e}", soft_wrap=True)
+        if first:
+            console.print("watching; Ctrl-C ends it")
+        first = False

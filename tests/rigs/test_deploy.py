@@ -1,0 +1,299 @@
+"""Deploy copies what changed, says what it did, and leaves a stated state when it is cut short."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import serial
+from rigs.conftest import ScriptedModule
+from rigs.terminal import PATIENCE_S, Terminal
+
+from bg95_host import boards
+from bg95_host.deploy import DeployError, build, deploy
+from bg95_host.errors import ToolError
+from bg95_host.mpremote_link import BoardError, BoardLink
+from bg95_host.rigs.virtual import VirtualRig
+
+BG95 = str(Path(sys.executable).with_name("bg95"))
+DRIVER_FILES = {f"/lib/bg95/{s.stem}.mpy" for s in (boards.FIRMWARE / "bg95").glob("*.py")}
+
+
+@pytest.fixture
+def blank():
+    """A board with nothing on it."""
+    with VirtualRig(add_module=ScriptedModule) as rig:
+        yield rig
+
+
+@pytest.fixture
+def firmware(tmp_path, monkeypatch):
+    """A small driver of the test's own in place of firmware/bg95."""
+    package = tmp_path / "firmware" / "bg95"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("from bg95.one import value\n")
+    (package / "one.py").write_text("value = 1\n")
+    (package / "two.py").write_text("value = 2\n")
+    monkeypatch.setattr(boards, "FIRMWARE", tmp_path / "firmware")
+    return package
+
+
+def files_on(rig):
+    with BoardLink(rig.port) as link:
+        return {
+            f"{folder}/{name}": size
+            for folder in ("", "/lib/bg95")
+            for name, kind, _, size in link.transport.fs_listdir(folder or "/")
+            if kind == 0x8000
+        }
+
+
+def test_a_blank_board_gets_the_whole_driver_compiled_and_it_imports(blank):
+    report = deploy(blank.port)
+    assert report.board == "UNIX_VIRTUAL"
+    assert report.copied.keys() == DRIVER_FILES | {"/wiring.py"}
+    assert files_on(blank) == report.copied
+    with BoardLink(blank.port) as link:
+        assert link.execute("import bg95; print(bg95.__file__)") == "/lib/bg95/__init__.mpy\n"
+
+
+def test_a_second_deploy_copies_nothing(blank, firmware):
+    first = deploy(blank.port)
+    second = deploy(blank.port)
+    assert (second.copied, second.removed) == ({}, [])
+    assert second.unchanged == list(first.copied)
+
+
+def test_only_what_changed_is_copied_and_what_is_gone_is_removed(blank, firmware):
+    deploy(blank.port)
+    (firmware / "one.py").write_text("value = 10\n")
+    (firmware / "two.py").unlink()
+    report = deploy(blank.port)
+    assert list(report.copied) == ["/lib/bg95/one.mpy"]
+    assert report.removed == ["/lib/bg95/two.mpy"]
+    with BoardLink(blank.port) as link:
+        assert link.execute("import bg95; print(bg95.value)") == "10\n"
+
+
+def test_a_source_beside_the_compiled_file_would_win_and_is_removed(blank, firmware):
+    deploy(blank.port)
+    with BoardLink(blank.port) as link:
+        link.write_file("/lib/bg95/one.py", b"value = 'stale'\n")
+    assert deploy(blank.port).removed == ["/lib/bg95/one.py"]
+
+
+def test_a_damaged_file_is_replaced(blank, firmware):
+    deploy(blank.port)
+    with BoardLink(blank.port) as link:
+        link.write_file("/lib/bg95/one.mpy", b"x" * files_on_link(link)["one.mpy"])
+    assert list(deploy(blank.port).copied) == ["/lib/bg95/one.mpy"]
+
+
+def files_on_link(link):
+    return {entry.name: entry.st_size for entry in link.transport.fs_listdir("/lib/bg95")}
+
+
+def test_an_app_becomes_main_py_and_runs_after_the_reset(blank, firmware, tmp_path):
+    app = tmp_path / "app.py"
+    app.write_text("import bg95\nprint('app has', bg95.value)\n")
+    terminal_output = []
+    report = deploy(blank.port, app=app)
+    assert "/main.py" in report.copied
+    terminal = Terminal(blank.port)
+    terminal_output.append(terminal.expect("app has 1\r\n"))
+    terminal.close()
+
+
+def test_progress_is_told_up_to_the_last_byte(blank, firmware):
+    told = []
+    report = deploy(blank.port, progress=lambda *step: told.append(step))
+    total = sum(report.copied.values())
+    assert told[-1][1:] == (total, total)
+    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+
+
+def test_a_full_board_is_left_as_it_was(blank, firmware):
+    deploy(blank.port)
+    with BoardLink(blank.port) as link:
+        link.execute(
+            "import os\nf = open('/filler', 'wb')\n"
+            "while os.statvfs('/')[3] > 3: f.write(bytes(2048)); f.flush()\nf.close()"
+        )
+    before = files_on(blank)
+    (firmware / "one.py").write_text(f"value = {bytes(range(256)) * 40!r}\n")
+    with pytest.raises(DeployError, match=r"no room on the board: .* The board is as it was"):
+        deploy(blank.port)
+    assert files_on(blank) == before
+
+
+def test_a_flash_that_fills_up_while_copying_is_left_as_it_was(blank, firmware, monkeypatch):
+    deploy(blank.port)
+    before = files_on(blank)
+    monkeypatch.setattr("bg95_host.deploy._check_space", lambda *_: None)
+    (firmware / "one.py").write_text(f"value = {os.urandom(9000).hex()!r}\n")
+    with BoardLink(blank.port) as link:
+        link.execute(
+            "f = open('/filler', 'wb')\ntry:\n while True: f.write(bytes(4096)); f.flush()\n"
+            "except OSError: f.close()"
+        )
+    with pytest.raises(DeployError, match="no room on the board"):
+        deploy(blank.port)
+    after = files_on(blank)
+    del after["/filler"]
+    assert after == before
+
+
+def test_a_cable_pulled_while_copying_leaves_the_driver_that_was_there(
+    firmware, tmp_path, monkeypatch
+):
+    flash = tmp_path / "flash.bin"
+    with VirtualRig(add_module=ScriptedModule, flash=flash) as rig:
+        deploy(rig.port)
+        before = files_on(rig)
+        for name in ("one", "two"):
+            (firmware / f"{name}.py").write_text(f"value = {os.urandom(2000).hex()!r}\n")
+
+        def pull(file, done, total):
+            if "two" in file:
+                os.kill(rig.pid, signal.SIGKILL)
+
+        with pytest.raises(DeployError, match="still has the driver it had"):
+            deploy(rig.port, progress=pull)
+    with VirtualRig(add_module=ScriptedModule, flash=flash) as rig:
+        left = files_on(rig)
+        assert {f: s for f, s in left.items() if not f.endswith(".new")} == before
+        with BoardLink(rig.port) as link:
+            assert link.execute("import bg95; print(bg95.value)") == "1\n"
+        assert len(deploy(rig.port).copied) == 2
+        assert not [f for f in files_on(rig) if f.endswith(".new")]
+
+
+def test_a_board_lost_while_switching_is_said_to_be_mixed(blank, firmware, monkeypatch):
+    monkeypatch.setattr("bg95_host.deploy._SWITCH", "import machine; machine.reset()")
+    with pytest.raises(DeployError, match="some old and some new"):
+        deploy(blank.port)
+
+
+def test_a_port_that_is_not_there_lists_those_that_are():
+    with pytest.raises(BoardError, match="there is no port /dev/nothing; the serial ports here"):
+        deploy("/dev/nothing")
+
+
+def test_no_board_found_by_serial_number():
+    with pytest.raises(BoardError, match="no board was found at id:0815"):
+        deploy("id:0815")
+
+
+def test_a_busy_port_is_said_to_be_busy(rig):
+    with (
+        serial.Serial(rig.port, exclusive=True),
+        pytest.raises(BoardError, match="another program uses it"),
+    ):
+        deploy(rig.port)
+
+
+@pytest.fixture
+def stranger():
+    """A device that is not MicroPython: it answers everything with ERROR, as a module would."""
+    master, slave = os.openpty()
+    stop = threading.Event()
+
+    def serve():
+        while not stop.is_set():
+            try:
+                if os.read(master, 100):
+                    os.write(master, b"\r\nERROR\r\n")
+            except OSError:
+                return
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield os.ttyname(slave)
+    stop.set()
+    os.write(slave, b"\r")
+
+
+def test_a_port_without_micropython_says_so(stranger, monkeypatch):
+    monkeypatch.setattr("bg95_host.mpremote_link._CONNECT_S", 1)
+    monkeypatch.setattr("bg95_host.mpremote_link._READ_S", 0.2)
+    with pytest.raises(BoardError, match=r"nothing on .* answers as MicroPython"):
+        deploy(stranger)
+
+
+def inspected(rig, monkeypatch, **facts):
+    printed = {"name": "micropython", "version": [1, 29, 0], "mpy": 0x0B06, "machine": "linux"}
+    values = [*(printed | facts).values(), 10**6]
+    monkeypatch.setattr("bg95_host.deploy._INSPECT", f"print({json.dumps(json.dumps(values))})")
+    with pytest.raises(DeployError) as error:
+        deploy(rig.port)
+    return str(error.value)
+
+
+def test_a_firmware_that_is_too_old_says_what_is_needed(rig, monkeypatch):
+    said = inspected(rig, monkeypatch, version=[1, 22, 2])
+    assert "is MicroPython 1.22.2, and bg95 needs 1.24 or newer" in said
+    assert "bg95 needs 1.24" in inspected(rig, monkeypatch, mpy=0x0B05)
+
+
+def test_another_python_and_an_unknown_board_are_refused(rig, monkeypatch):
+    assert "runs circuitpython" in inspected(rig, monkeypatch, name="circuitpython")
+    assert "name one with --board: " in inspected(rig, monkeypatch, machine="Toaster with RP2040")
+
+
+def test_a_source_that_does_not_compile_is_named(firmware):
+    (firmware / "one.py").write_text("value = = 1\n")
+    with pytest.raises(ToolError, match=r"one.py does not compile: SyntaxError"):
+        build(boards.load("UNIX_VIRTUAL"))
+
+
+def command(*arguments):
+    return subprocess.run(
+        [BG95, *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+
+
+def test_the_command_prints_json_and_fails_with_one_sentence(rig):
+    done = command("deploy", "--port", rig.port, "--json")
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["board"]) == (0, "UNIX_VIRTUAL")
+    assert {*report["copied"], *report["unchanged"]} == DRIVER_FILES | {"/wiring.py"}
+    failed = command("deploy", "--port", "/dev/nothing")
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("bg95: there is no port /dev/nothing")
+    assert failed.stderr.count("\n") == 1
+
+
+def test_what_arrives_is_what_was_compiled(rig):
+    deploy(rig.port)
+    wanted = {
+        path: hashlib.sha256(data).hexdigest()
+        for path, data in build(rig.board, arch="x64").items()
+    }
+    with BoardLink(rig.port) as link:
+        arrived = {path: link.transport.fs_hashfile(path, "sha256").hex() for path in wanted}
+    assert arrived == wanted
+
+
+def test_watching_deploys_again_when_a_source_changes(blank, tmp_path):
+    repository = tmp_path / "clone"
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for part in ("firmware", "boards", "host_tools"):
+        shutil.copytree(boards.REPOSITORY / part, repository / part, ignore=ignored)
+    code = "from bg95_host.cli import main; main()"
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", code, "deploy", "--port", blank.port, "--watch"],
+        env={**os.environ, "PYTHONPATH": str(repository / "host_tools")},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as watching:
+        assert any("watching" in line for line in iter(watching.stdout.readline, ""))
+        source = repository / "firmware" / "bg95" / "limits.py"
+        source.write_text(source.read_text() + "\nadded = 1\n")
+        assert any("limits.mpy" in line for line in iter(watching.stdout.readline, ""))
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(PATIENCE_S) == 0

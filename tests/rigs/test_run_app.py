@@ -1,0 +1,96 @@
+"""`bg95 run`: the app's output as it comes, and an exit status that tells how it ended."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rigs.terminal import PATIENCE_S
+
+BG95 = str(Path(sys.executable).with_name("bg95"))
+
+
+def start(tmp_path, app, *options):
+    file = tmp_path / "app.py"
+    file.write_text(app)
+    return subprocess.Popen(
+        [BG95, "run", str(file), "--no-pace", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(tmp_path, app, *options):
+    running = start(tmp_path, app, *options)
+    out, err = running.communicate(timeout=PATIENCE_S)
+    return running.returncode, out, err
+
+
+def test_an_app_talks_to_the_module_through_the_driver_and_ends_with_0(tmp_path):
+    status, out, err = finish(
+        tmp_path,
+        "import wiring\nmodem = wiring.modem()\nmodem.active(True)\nprint(modem.command('ATI'))\n",
+        "--model",
+        "BG77",
+    )
+    assert (status, err) == (0, "")
+    assert "'BG77'" in out
+
+
+def test_the_modules_options_reach_it(tmp_path):
+    trace = tmp_path / "trace.jsonl"
+    app = "import wiring\nwiring.modem().active(True)\n"
+    assert finish(tmp_path, app, "--trace", str(trace))[0] == 0
+    assert "AT+CMEE" in trace.read_text()
+
+
+def test_an_app_that_raises_shows_its_traceback_and_ends_with_1(tmp_path):
+    status, out, err = finish(tmp_path, "print('before')\n1/0\n")
+    assert (status, out) == (1, "before\n")
+    assert err == (
+        'Traceback (most recent call last):\n  File "<stdin>", line 2, in <module>\n'
+        "ZeroDivisionError: divide by zero\n"
+    )
+
+
+def test_output_is_streamed_and_ctrl_c_ends_it_cleanly(tmp_path):
+    running = start(tmp_path, "print('first')\nwhile True: pass\n")
+    assert running.stdout.readline() == "first\n"
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 1
+    assert err.splitlines()[-1].startswith("KeyboardInterrupt")
+
+
+def test_a_terminated_run_takes_its_board_with_it(tmp_path):
+    running = start(tmp_path, "import os\nos.system('echo $PPID')\nwhile True: pass\n")
+    board = int(running.stdout.readline())
+    running.terminate()
+    assert running.wait(PATIENCE_S) == 1
+    with pytest.raises(ProcessLookupError):
+        os.kill(board, 0)
+
+
+def test_a_board_that_dies_is_named_and_ends_with_1(tmp_path):
+    status, _, err = finish(tmp_path, "import os\nos.system('kill -9 $PPID')\nwhile True: pass\n")
+    assert status == 1
+    assert err.startswith("bg95: the virtual board died: its MicroPython was killed by SIGKILL")
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "said"),
+    [
+        (["--rig", "breadboard"], 1, "there is no rig 'breadboard'"),
+        (["--trait", "colour=red"], 1, "there is no trait 'colour'"),
+        (["--board", "TOASTER"], 1, "there is no board 'TOASTER'"),
+        (["--clock", "noon"], 2, "noon"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence(tmp_path, options, status, said):
+    ended, _, err = finish(tmp_path, "pass\n", *options)
+    assert ended == status
+    assert said in err
+    assert "Traceback" not in err
