@@ -55,13 +55,12 @@ def test_poll_runs_with_the_heap_locked_whatever_comes_in(sim, options, echo_ser
         + """
 sock = ctx.connect("broker.test", PORT)
 noise = b"\\r\\n+QIND: 1\\r\\n\\r\\nNEWS: 7\\r\\n\\r\\nOK\\r\\n\\r\\n+QSSLURC: \\"recv\\",9,3\\r\\nabc\\r\\n+QSSL"
-class Noise:
-    left = 0
-uart = modem.uart
-uart._ring.write(noise)
+def polls():
+    for _ in range(50):
+        modem.poll()
+modem.uart._ring.write(noise)
 micropython.heap_lock()
-for _ in range(50):
-    modem.poll()
+polls()
 micropython.heap_unlock()
 print(modem._at.unknown, modem._at.framer.dropped)
 """
