@@ -1,0 +1,99 @@
+"""README.md is true: its commands run, its code runs on a board, its wiring is that of `boards/`.
+
+A fenced block `sh` is executed here. `sh hardware` needs a board; `sh test` is the run you are in.
+"""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bg95_host import boards
+from bg95_host.module_sim import SimOptions
+from bg95_host.mpremote_link import BoardLink
+from bg95_host.rigs.virtual import VirtualRig
+from bg95_host.run_app import run_app
+from bg95_host.testbed.pki import Authority
+from bg95_host.testbed.servers import TlsServer
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+) ?(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+# What cannot run here, with the reason. A new entry is a decision, so it stands here by name.
+HARDWARE = """\
+make deploy PORT=/dev/ttyACM0 BOARD=RPI_PICO
+make hil RIG=serial PORT=/dev/ttyACM0 MODULE=real BOARD=RPI_PICO
+"""
+
+
+def blocks(language: str, mark: str = "") -> list[str]:
+    return [text for kind, kind_mark, text in BLOCKS if (kind, kind_mark) == (language, mark)]
+
+
+def test_the_readme_has_the_blocks_that_are_checked_here():
+    assert {(kind, mark) for kind, mark, _ in BLOCKS} == {
+        ("sh", ""),
+        ("sh", "test"),
+        ("sh", "hardware"),
+        ("python", ""),
+    }
+
+
+@pytest.mark.parametrize("commands", blocks("sh"), ids=lambda text: text.splitlines()[-1])
+def test_its_commands_run(commands):
+    command = ["bash", "-euc", commands]
+    done = subprocess.run(
+        command, cwd=ROOT, timeout=150, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_its_test_command_is_what_ci_runs():
+    (command,) = blocks("sh", "test")
+    assert command.strip() in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+def test_what_needs_hardware_is_known_and_its_options_exist():
+    assert "".join(blocks("sh", "hardware")) == HARDWARE
+    makefile = (ROOT / "Makefile").read_text()
+    for variable in re.findall(r"\b([A-Z]+)=", HARDWARE):
+        assert f"\n{variable} " in makefile
+
+
+def test_its_ten_lines_send_a_message(tmp_path):
+    (code,) = blocks("python")
+    host, port = re.search(r'connect\("(.+)", (\d+)\)', code).groups()
+    authority = Authority()
+    with TlsServer(authority.server(host)) as server:
+        app = tmp_path / "app.py"
+        app.write_text(code.replace(port, str(server.port)))
+        options = SimOptions(resolve={host: server.host}, powered=False)
+        with VirtualRig(options=options) as rig:
+            with BoardLink(rig.port) as link:
+                link.write_file("cacert.pem", authority.cert_pem)
+            printed = bytearray()
+            run_app(rig, app, printed.extend)
+    assert printed.replace(b"\r", b"").endswith(b"b'hello\\n'\n")
+    assert server.counters.received == len(b"hello\n")
+
+
+@pytest.mark.parametrize("column, board", [(2, "RPI_PICO"), (3, "ESP32_GENERIC")])
+def test_its_wiring_is_that_of_the_board(column, board):
+    if board not in boards.names():
+        pytest.skip(f"there is no boards/{board} yet")
+    described = boards.load(board)
+    rows = [line.split("|")[1:-1] for line in README.splitlines() if line.startswith("| ")]
+    pins = {row[0].strip(): row[column] for row in rows if len(row) == 4}
+    number = {
+        name: int(re.search(r"\d+", text).group())
+        for name, text in pins.items()
+        if re.search(r"\d+", text)
+    }
+    assert number["MAIN_RXD"] == described.uart.tx
+    assert number["MAIN_TXD"] == described.uart.rx
+    assert f"UART{described.uart.id} TX" in pins["MAIN_RXD"]
+    assert number["PWRKEY"] == described.pins.pwrkey.gpio
+    assert number["STATUS"] == described.pins.status.gpio
+    assert number["MAIN_DTR"] == described.pins.dtr.gpio
