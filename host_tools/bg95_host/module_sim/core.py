@@ -400,7 +400,7 @@ class Module:
         self.forget_timers()
         self.drive_pin("RI", 1)
         self.rx.clear()
-        self.tx.clear()
+        self.tx.clear(self.now)
         self._boot_state()
 
     def shut(self) -> None:

@@ -18,6 +18,7 @@ from OpenSSL import SSL
 from .core import Module
 from .net import LinkEvents, ResolveDone
 from .options import SimOptions
+from .tls_openssl import MTU, dtls_records
 
 
 class Peer:
@@ -43,8 +44,9 @@ class EchoPeer(Peer):
 class TlsPeer(Peer):
     """A TLS server in memory, with a pyOpenSSL server context. Plaintext goes to `on_data`."""
 
-    def __init__(self, context: SSL.Context) -> None:
+    def __init__(self, context: SSL.Context, dtls: bool = False) -> None:
         self.context = context
+        self.dtls = dtls
         self.sessions: dict[MemoryLink, SSL.Connection] = {}
         self.plaintext = bytearray()  # everything that modules sent
 
@@ -53,6 +55,8 @@ class TlsPeer(Peer):
 
     def connected(self, link: MemoryLink) -> None:
         session = SSL.Connection(self.context, None)
+        if self.dtls:
+            session.set_ciphertext_mtu(MTU)
         session.set_accept_state()
         self.sessions[link] = session
 
@@ -95,7 +99,9 @@ class TlsPeer(Peer):
     def _flush(self, link: MemoryLink) -> None:
         try:
             while True:
-                link.reply(self.sessions[link].bio_read(65536))
+                data = self.sessions[link].bio_read(65536)
+                for piece in dtls_records(data) if self.dtls else (data,):
+                    link.reply(piece)
         except SSL.Error:
             return  # nothing more to send
 
@@ -210,6 +216,14 @@ class ManualHost:
         """Let time pass; returns what the module sent meanwhile (and was not read yet)."""
         self._run_until(self.now + seconds, lambda: False)
         return self.read()
+
+    def run_quietly(self, seconds: float) -> None:
+        """Let time pass; what the module sends stays unread."""
+        self._run_until(self.now + seconds, lambda: False)
+
+    def wait_until(self, done: Callable[[], bool], limit: float) -> bool:
+        """Let time pass until `done`, looked at after every event; False if it never was."""
+        return self._run_until(self.now + limit, done)
 
     def wait_for(self, end: bytes, limit: float = 200.0) -> bytes:
         """Let time pass until the module's output ends with `end`; raises TimeoutError."""

@@ -78,7 +78,9 @@ class Power:
         m = self._m
         self.state = PowerState.ON
         m.rx.clear()  # what the host sent before nobody heard (field notes, "Boot, power, port")
-        words = [word for word in m.traits.boot_urcs.split("|") if word]
+        sim = f"+CPIN: {m.radio.sim or 'NOT READY'}"
+        listed = m.traits.boot_urcs.replace("+CPIN: READY", sim).split("|")
+        words = [word for word in listed if word]
         for i, word in enumerate(words):
             m.after(i * m.traits.boot_urc_gap_s, lambda word=word: m.urc(word))
         self._search_network()

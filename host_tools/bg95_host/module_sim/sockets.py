@@ -229,6 +229,7 @@ class Socket:
     def lost_silently(self) -> None:
         """The connection is dead and nobody says so (spec 3.7 item 2)."""
         self.state = State.CLOSING
+        self.received.clear()
         self._release(abort=True)
 
     def lost(self, reason: str) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtensionOID, NameOID
 from OpenSSL import SSL, crypto
 
@@ -129,7 +132,7 @@ class OpenSslSession:
         assert store is not None
         store.set_time(settings.clock)
         for certificate in _certificates(settings.ca, "CA"):
-            store.add_cert(certificate)
+            store.add_cert(crypto.X509.from_cryptography(certificate))
 
     def _load_identity(self, context: SSL.Context) -> None:
         settings = self._settings
@@ -141,10 +144,7 @@ class OpenSslSession:
         context.use_certificate(first)
         for certificate in others:
             context.add_extra_chain_cert(certificate)
-        # The empty passphrase: an encrypted key is an error, never a question on the terminal.
-        context.use_privatekey(
-            crypto.load_privatekey(crypto.FILETYPE_PEM, settings.key, passphrase=b"")
-        )
+        context.use_privatekey(_private_key(settings.key))
         context.check_privatekey()
 
     def _verify(
@@ -213,7 +213,7 @@ class OpenSslSession:
             pass
         if not waiting:
             return []
-        return list(_records(bytes(waiting))) if self._settings.dtls else [bytes(waiting)]
+        return list(dtls_records(bytes(waiting))) if self._settings.dtls else [bytes(waiting)]
 
     def send(self, data: bytes) -> None:
         try:
@@ -258,7 +258,7 @@ class OpenSslSession:
             raise TlsError(_reason(error)) from None
 
 
-def _records(data: bytes) -> Any:
+def dtls_records(data: bytes) -> Iterator[bytes]:
     """DTLS records, one a datagram: a memory BIO does not keep datagrams apart."""
     at = 0
     while at + 13 <= len(data):
@@ -267,14 +267,22 @@ def _records(data: bytes) -> Any:
         at = end
 
 
-def _certificates(content: bytes, whose: str) -> list[crypto.X509]:
+def _private_key(content: bytes) -> Any:
+    """A PEM or DER private key; raises TlsError. An encrypted one is of no use to the module."""
+    try:
+        if b"-----BEGIN" in content:
+            return serialization.load_pem_private_key(content, password=None)
+        return serialization.load_der_private_key(content, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise TlsError(f"the client key file cannot be read: {error}") from None
+
+
+def _certificates(content: bytes, whose: str) -> list[x509.Certificate]:
     """Every certificate of a PEM or DER file; raises TlsError if there is none."""
     try:
         if b"-----BEGIN" in content:
-            found = x509.load_pem_x509_certificates(content)
-        else:
-            found = [x509.load_der_x509_certificate(content)]
-        return [crypto.X509.from_cryptography(certificate) for certificate in found]
+            return x509.load_pem_x509_certificates(content)
+        return [x509.load_der_x509_certificate(content)]
     except (ValueError, TypeError) as error:
         raise TlsError(f"the {whose} certificate file cannot be read: {error}") from None
 

@@ -208,6 +208,13 @@ TRAITS: dict[str, Trait] = {
             ("keep", "drop"),
         ),
         Trait(
+            "drained_after_close",
+            "error",
+            "reading after closed, once nothing is left: error, or +QSSLRECV: 0",
+            "1.6.4, field notes",
+            ("error", "zero"),
+        ),
+        Trait(
             "close_unopened",
             "ok",
             "AT+QSSLCLOSE on an ID that is not open: ok or error",

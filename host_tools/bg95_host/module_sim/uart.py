@@ -64,10 +64,10 @@ class Transmitter:
         """When the next item will have left, or None."""
         return self._items[0][0] if self._items else None
 
-    def clear(self) -> None:
-        """Drop what has not left (power is gone)."""
-        self._items.clear()
-        self.backlog = 0
+    def clear(self, now: float) -> None:
+        """Drop what has not left by now (power is gone)."""
+        self._items = deque(item for item in self._items if item[0] <= now)
+        self.backlog = sum(len(data) for _due, data in self._items)
         self.free_at = 0.0
 
 

@@ -160,7 +160,7 @@ def qfdwl(m: Any, name: str) -> Iterator[Any]:
     data = m.flash.get(existing(m, name)) or b""
     yield Word("CONNECT")
     m.trace("module", len=len(data))
-    yield Raw(data + b"\r\n")
+    yield Raw(data)
     yield f"+QFDWL: {len(data)},{checksum(data)}"
 
 

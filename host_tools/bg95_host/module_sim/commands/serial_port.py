@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..registry import Choice, Command, Family, Int, OneOf
-from ..results import Final
+from ..results import Final, PlainError
 from ..tables import BAUD_RATES
 
 IPR = Command("+IPR", Family.GENERAL, "2.5", test=f"(),({','.join(map(str, BAUD_RATES))})")
@@ -58,6 +58,8 @@ QURCCFG = Command("+QURCCFG", Family.GENERAL, "2.11", test='"urcport",("usbat","
 @QURCCFG.write(Choice("item", ("urcport",)), Choice("port", PORTS, default=None))
 def qurccfg_write(m: Any, item: str, port: str | None) -> Iterator[str]:
     """Saved at once, effective at once."""
+    if item in m.traits.missing_items.split("|"):
+        raise PlainError
     if port is None:
         yield f'+QURCCFG: "urcport","{m.nv.urcport}"'
     else:

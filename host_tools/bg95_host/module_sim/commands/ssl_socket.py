@@ -160,13 +160,20 @@ def qsslrecv_test(m: Any) -> Iterator[str]:
 @QSSLRECV.write(CLIENT_ID, Int("readlen", 0, MOST_READ, default=MOST_READ))
 def qsslrecv(m: Any, client_id: int, size: int) -> Iterator[Any]:
     socket = ssl_socket(m, client_id)
-    if socket.state not in (State.CONNECTED, State.CLOSING):
-        raise TcpipError(567)
     yield from receive(m, socket, "+QSSLRECV", size)
+
+
+def _readable(m: Any, socket: Socket) -> bool:
+    """Connected, or closed by the peer with something left to read (spec 3.5)."""
+    if socket.state is State.CLOSING:
+        return bool(socket.received) or m.traits.drained_after_close == "zero"
+    return socket.state is State.CONNECTED
 
 
 def receive(m: Any, socket: Socket, name: str, size: int) -> Iterator[Any]:
     """Counters, nothing, or data: the same for SSL and TCP (spec 1.6.4)."""
+    if not _readable(m, socket):
+        raise TcpipError(567)
     if size == 0:
         unread = len(socket.received)
         yield f"{name}: {socket.bytes_read + unread},{socket.bytes_read},{unread}"

@@ -85,10 +85,7 @@ QIRD = Command("+QIRD", Family.TCPIP, "2.6.8", test="(0-11),(0-1500)")
 
 @QIRD.write(CONNECT_ID, Int("read_length", 0, MOST_READ, default=MOST_READ))
 def qird(m: Any, client_id: int, size: int) -> Iterator[Any]:
-    socket = plain_socket(m, client_id)
-    if socket.state not in (State.CONNECTED, State.CLOSING):
-        raise TcpipError(567)
-    yield from receive(m, socket, "+QIRD", size)
+    yield from receive(m, plain_socket(m, client_id), "+QIRD", size)
 
 
 QICLOSE = Command("+QICLOSE", Family.TCPIP, "2.6.8", test="(0-11),(0-65535)", max_time=10)
