@@ -65,15 +65,15 @@ class Pins(_Table):
 
 
 class Board(_Table):
-    """One board. `machine` is how sys.implementation._machine of its firmware begins; `heap` is what
-    MicroPython has there, in bytes; `arch` is mpy-cross's -march, empty where there is none."""
+    """One board. `machine` is how sys.implementation._machine of its firmware begins; `arch` is
+    mpy-cross's -march, empty where there is none; the virtual board keeps to `heap` (bytes)."""
 
     name: str
     mcu: Literal["unix", "rp2040", "rp2350", "esp32", "esp32s3", "esp32c3"]
     port: Literal["unix", "rp2", "esp32"]
     arch: str
     machine: str
-    heap: int = Field(gt=0)
+    heap: int = Field(default=196608, gt=0)
     flash: Flash
     uart: Uart
     pins: Pins

@@ -175,7 +175,7 @@ def test_a_cable_pulled_while_copying_leaves_the_driver_that_was_there(
 
 
 def test_a_board_lost_while_switching_is_said_to_be_mixed(blank, firmware, monkeypatch):
-    monkeypatch.setattr("bg95_host.deploy._SWITCH", "import machine; machine.reset()")
+    monkeypatch.setattr("bg95_host.deploy._SWITCH", "os.system('kill -9 $PPID')")
     with pytest.raises(DeployError, match="some old and some new"):
         deploy(blank.port)
 
