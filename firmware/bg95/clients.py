@@ -197,6 +197,10 @@ class Clients:
         if self.table[socket.client_id] is socket:
             self.table[socket.client_id] = None
             socket._buffers.users = 0
+            for other in self.table:
+                if other is not None and other.context is socket.context:
+                    return
+            socket.context._released()
 
     def states(self):
         """Flow: AT+QSSLSTATE (SSL 2.3.6), a list of fields for each connection."""

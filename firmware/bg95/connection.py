@@ -139,8 +139,8 @@ class Connection(io.IOBase):
             self._hint = True  # read what is left, whatever the mode
 
     def _on_pdp_lost(self):
-        """What the module still holds is delivered, then comes the error."""
-        if self._state == OPEN:
+        """What the module still holds is delivered, then comes the error; "closed" may have come first (3.5)."""
+        if self._state == OPEN or self._state == ENDING:
             self._errno = ENETDOWN
             self._why = _NO_DATA_LINK
         self._on_closed()

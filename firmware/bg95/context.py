@@ -6,7 +6,7 @@ earlier host left), later only what changed, and all of them again after the mod
 
 from micropython import const
 
-from .errors import EINVAL, ConnectError, ModemError
+from .errors import EINVAL, CommandError, ConnectError, ModemError
 from .limits import CONTEXTS, HOST_MAX, NAME_MAX, quoted, ranged
 
 CERT_NONE = const(0)
@@ -29,6 +29,20 @@ _RANGES = {
     "dtlsversion": (0, 2),
 }
 _FILES = ("cacert", "clientcert", "clientkey")
+# What the module has after it started (SSL 2.3.1)
+_DEFAULTS = {
+    "sslversion": 4,
+    "ciphersuite": ALL_SUITES,
+    "seclevel": 0,
+    "session": 0,
+    "sni": 0,
+    "checkhost": 0,
+    "ignorelocaltime": 1,
+    "negotiatetime": 300,
+    "renegotiation": 0,
+    "dtls": 0,
+    "dtlsversion": 2,
+}
 # What a firmware must not quietly ignore: read back after it was set (field notes 3.6)
 _CHECKED = ("sslversion", "seclevel", "checkhost", "ignorelocaltime", "cacert")
 
@@ -71,6 +85,7 @@ class SSLContext:
         self._psk_sent = False
         self._applied = {}
         self._epoch = -1  # the modem's start in which _applied was sent
+        self._unsure = False  # whether the module has kept it: its last connection was closed
         self.extra = {}  # AT+QSSLCFG items of other firmware: name -> str or int, sent as they are
 
     def __repr__(self):
@@ -262,9 +277,10 @@ class SSLContext:
     def _apply(self, by_name):
         """Flow: send what the module does not know yet."""
         modem = self._modem
-        if self._epoch != modem.epoch:
+        if self._epoch != modem.epoch or (self._unsure and (yield from self._was_reset())):
             self._applied = {}
             self._epoch = modem.epoch
+        self._unsure = False
         if self._psk is not None and not self._psk_sent:
             data = "%s&%s" % self._psk
             yield from modem.files._upload("%d_server.psk" % self.ssl_ctx_id, data.encode())
@@ -272,6 +288,8 @@ class SSLContext:
         want = dict(self._want)
         want["seclevel"] = self._seclevel()
         want["sni"] = int(want["sni"] and by_name)
+        if not want["dtls"]:
+            del want["dtlsversion"]
         want.update(self.extra)
         for name in want:
             value = want[name]
@@ -282,8 +300,17 @@ class SSLContext:
     def _set(self, name, value):
         """Flow: AT+QSSLCFG="<name>",<ctx>,<value>. Always three parameters: with two it would be a query."""
         at = self._modem._at
-        head = b'AT+QSSLCFG="%s",%d' % (name.encode(), self.ssl_ctx_id)
-        yield from at.run(head + b"," + _parameter(name, value))
+        head = self._item(name)
+        try:
+            yield from at.run(head + b"," + _parameter(name, value))
+        except CommandError:
+            if _DEFAULTS.get(name) == value:
+                return  # firmware without this item does as its default says
+            raise ConnectError(
+                "the module refuses %s=%s; where its firmware has no such item, say so by setting another value"
+                % (name, value),
+                command="AT+QSSLCFG",
+            )
         if name in _CHECKED:
             answer = yield from at.ask(head)
             if not answer or answer[-1] != value:
@@ -292,16 +319,35 @@ class SSLContext:
                     command="AT+QSSLCFG",
                 )
 
+    def _item(self, name):
+        return b"AT+QSSLCFG=%s,%d" % (quoted("item", name, 32), self.ssl_ctx_id)
+
+    def _released(self):
+        """The last connection was closed: the module "releases the context" (SSL 2.3.5), whatever that means."""
+        self._unsure = True
+
+    def _was_reset(self):
+        """Flow: whether the module fell back to its defaults, told by one item that differs from them."""
+        for name in self._applied:
+            value = self._applied[name]
+            if name in _DEFAULTS and name != "ciphersuite" and value != _DEFAULTS[name]:
+                return (yield from self._modem._at.ask(self._item(name)))[-1] != value
+        return True
+
     def read_back(self):
-        """Ask the module for every AT+QSSLCFG item; returns {name: int or str}. Blocks, allocates."""
+        """Ask the module for every AT+QSSLCFG item; returns {name: int or str, None where it has no such item}.
+        Blocks, allocates.
+        """
         return self._modem.run(self._read_back())
 
     def _read_back(self):
         out = {}
-        for name in list(_RANGES) + ["ciphersuite"] + list(_FILES):
-            command = b'AT+QSSLCFG="%s",%d' % (name.encode(), self.ssl_ctx_id)
-            value = (yield from self._modem._at.ask(command))[-1]
-            out[name] = int(value, 16) if name == "ciphersuite" else value
+        for name in list(_DEFAULTS) + list(_FILES):
+            try:
+                value = (yield from self._modem._at.ask(self._item(name)))[-1]
+                out[name] = int(value, 16) if name == "ciphersuite" else value
+            except CommandError:
+                out[name] = None
         return out
 
     def _explain(self, error, host):

@@ -50,6 +50,7 @@ class Modem:
         self.is_ready = False  # set up since its last start
         self.boot = 0  # 1 RDY seen, 2 APP RDY seen
         self.down = False  # POWERED DOWN seen
+        self.lost_pdp = 0  # bit n: the network took PDP context n away
         self.denials = 0
         self.clock_ok = -1  # epoch in which the module's clock was found set
         self.idle = idle  # called while a blocking call has nothing to do
@@ -124,6 +125,7 @@ class Modem:
 
     def _on_restart(self):
         self.boot = 1
+        self.lost_pdp = 0
         self.is_ready = False
         self._at.restarted()
         self.sockets.fail_all("the module restarted")
@@ -138,7 +140,10 @@ class Modem:
         self.sockets.fail_all("the module was switched off")
 
     def _on_pdp_lost(self):
-        self.sockets.pdp_lost(self._at.framer.next_int())
+        pdp_ctx_id = self._at.framer.next_int()
+        if 1 <= pdp_ctx_id <= 16:
+            self.lost_pdp |= 1 << pdp_ctx_id
+            self.sockets.pdp_lost(pdp_ctx_id)
 
     def on_urc(self, prefix, handler):
         """Call handler(line: bytes) for each URC that starts with `prefix` (bytes or str), after the driver's own

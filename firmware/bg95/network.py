@@ -76,7 +76,7 @@ def sim_ready(modem, pin=None):
         if state == "READY":
             return
         if state == "SIM PIN" and pin:
-            yield from at.run(b"AT+CPIN=" + quoted("pin", pin, 8), SIM_MS)
+            yield from at.run(b"AT+CPIN=" + _digits(pin), SIM_MS)
             pin = None
         elif state:
             raise NetworkError(
@@ -87,6 +87,13 @@ def sim_ready(modem, pin=None):
                 "no SIM answers; is it inserted the right way round?", code, "AT+CPIN"
             )
         yield from pause(_ASK_MS)
+
+
+def _digits(pin):
+    """The PIN as it goes on the line: bare digits (AT 5.3)."""
+    if not 4 <= len(pin) <= 8 or not pin.isdigit():
+        raise ValueError("pin: 4 to 8 digits")
+    return pin.encode()
 
 
 def registered(modem):
@@ -143,6 +150,10 @@ def connect(modem, ctx, apn, user, password, auth, pin, ip_version, timeout_ms):
 def activate(modem, ctx):
     """Flow: AT+QIACT, once more after AT+QIDEACT where it fails (field notes 1: it often needs that)."""
     command = b"AT+QIACT=%d" % ctx
+    if modem.lost_pdp >> ctx & 1:
+        yield from deactivate(
+            modem, ctx
+        )  # due, though the network did it already (at-commands 2.6.3)
     try:
         yield from ip_run(modem, command, ACTIVATE_MS)
     except CommandError:
@@ -161,6 +172,7 @@ def deactivate(modem, ctx):
         yield from ip_run(modem, b"AT+QIDEACT=%d" % ctx, DEACTIVATE_MS)
     except CommandError:
         pass
+    modem.lost_pdp &= ~(1 << ctx)
 
 
 def address(modem, ctx):

@@ -98,9 +98,13 @@ class Transparent(Connection):
         at = self._at
         now = ticks_ms()
         if self._leaving == _GUARD:
-            if not at.sending and ticks_diff(now, at.last_out) >= GUARD_MS:
+            dtr = self._modem.dtr
+            if not at.sending and (dtr is not None or ticks_diff(now, at.last_out) >= GUARD_MS):
                 at.framer.escaping(True)
-                at.send(b"+++", 0, 3)
+                if dtr is not None:
+                    dtr.value(1)  # AT&D1: low to high leaves data mode, without a silence
+                else:
+                    at.send(b"+++", 0, 3)
                 self._leaving = _ESCAPING
                 self._leaving_at = now
         elif at.framer.was_data():
@@ -122,6 +126,8 @@ class Transparent(Connection):
         at.framer.raw(None)
         at.raw_owner = None
         self._leaving = 0
+        if self._modem.dtr is not None:
+            self._modem.dtr.value(0)
         self._mode = BUFFER  # SSL 1.4: whatever it was opened with
         if not alive:
             at.send(b"\r", 0, 1)  # ends the "+++" that now stands on the command line
