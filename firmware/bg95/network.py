@@ -151,9 +151,8 @@ def activate(modem, ctx):
     """Flow: AT+QIACT, once more after AT+QIDEACT where it fails (field notes 1: it often needs that)."""
     command = b"AT+QIACT=%d" % ctx
     if modem.lost_pdp >> ctx & 1:
-        yield from deactivate(
-            modem, ctx
-        )  # due, though the network did it already (at-commands 2.6.3)
+        # Due, though the network did it already (at-commands 2.6.3).
+        yield from deactivate(modem, ctx)
     try:
         yield from ip_run(modem, command, ACTIVATE_MS)
     except CommandError:
