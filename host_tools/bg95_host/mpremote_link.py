@@ -176,13 +176,13 @@ def _open(device: str) -> SerialTransport:
         try:
             return SerialTransport(device, baudrate=115200, timeout=_READ_S)
         except (TransportError, serial.SerialException, OSError, ValueError):
-            reason = _why_not_opened(device)
+            reason = why_not_opened(device)
         if reason not in (_BUSY, None) or time.monotonic() > deadline:
             raise BoardError(f"the port {device} cannot be opened: {reason or 'try again'}")
         time.sleep(0.05)
 
 
-def _why_not_opened(device: str) -> str | None:
+def why_not_opened(device: str) -> str | None:
     """The reason that mpremote keeps to itself; None where it would open now."""
     if device.startswith("/") and not Path(device).exists():
         seen = ", ".join(p.device for p in serial.tools.list_ports.comports()) or "none"

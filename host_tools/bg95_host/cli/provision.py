@@ -1,0 +1,122 @@
+"""Put certificates, keys or a PSK on the module: checked here, compared there, never printed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bg95_host.cli import _module_options as where
+
+if TYPE_CHECKING:
+    from bg95_host.provision import Item
+
+_MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]note[/]", "error": "[red]wrong[/]"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the sub-command."""
+    app.command("provision", help=__doc__)(_provision)
+
+
+def _provision(
+    port: where.Port = None,
+    board_port: where.BoardPort = None,
+    baud: where.Baud = 115200,
+    ca: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="CA certificate that servers must have.")
+    ] = None,
+    cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Client certificate (with its chain).")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Private key of the client certificate.")
+    ] = None,
+    psk_identity: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Identity of a pre-shared key.")
+    ] = None,
+    psk_key_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Its key in hex; without this it is asked for."),
+    ] = None,
+    context: Annotated[
+        int, typer.Option(min=0, max=5, help="SSL context that the PSK is for.")
+    ] = 0,
+    check: Annotated[
+        bool, typer.Option("--check", help="Look at the files, send nothing.")
+    ] = False,
+    as_json: where.Json = False,
+) -> None:
+    from rich.console import Console
+
+    from bg95_host import provision
+    from bg95_host.module_link import open_link
+
+    console = Console(quiet=as_json, highlight=False)
+    psk = None
+    if psk_identity is not None:
+        psk = (context, psk_identity, _psk_key(psk_key_file))
+    items = provision.plan(ca, cert, key, psk)
+    _show_findings(console, items)
+    provision.refuse_errors(items)
+    if not check:
+        with open_link(port, board_port, baud) as link, _bar(console) as show:
+            provision.provision(link, items, show)
+        for item in items:
+            done = "sent, size and checksum agree" if item.sent else "was there already"
+            console.print(f"[green]✓[/] {item.name} ({item.kind}, {len(item.data)} bytes): {done}")
+    if as_json:
+        print(json.dumps([_record(item) for item in items]))
+
+
+def _psk_key(file: Path | None) -> str:
+    from bg95_host.errors import ToolError
+
+    if file is None:
+        return typer.prompt("PSK key (hex)", hide_input=True)
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        raise ToolError(f"{file} cannot be read as a PSK key in hex") from None
+
+
+def _show_findings(console, items: list[Item]) -> None:
+    from rich.markup import escape
+
+    for item in items:
+        for finding in item.findings:
+            console.print(f"{_MARKS[finding.level]:>8}  {item.name}: {escape(finding.text)}")
+
+
+def _bar(console):
+    """A context manager that gives provision() its progress callback."""
+    import contextlib
+
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+    @contextlib.contextmanager
+    def bar():
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+        with Progress(*columns, console=console, transient=True) as progress:
+            tasks = {}
+
+            def show(name: str, done: int, size: int) -> None:
+                if name not in tasks:
+                    tasks[name] = progress.add_task(name, total=size)
+                progress.update(tasks[name], completed=done)
+
+            yield show
+
+    return bar()
+
+
+def _record(item: Item) -> dict:
+    return {
+        "name": item.name,
+        "kind": item.kind,
+        "bytes": len(item.data),
+        "sent": item.sent,
+        "findings": [finding.__dict__ for finding in item.findings],
+    }

@@ -1,0 +1,114 @@
+"""Putting certificates, keys and PSK files on the module, after a look at them on the PC."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bg95_host import pem
+from bg95_host.errors import ToolError
+from bg95_host.module_link import ModuleLink
+from bg95_host.pem import Finding
+
+_NAME_BYTES = 80  # FILE note 2: longest file name
+
+Progress = Callable[[str, int, int], None]  # name, bytes so far, bytes in all
+
+
+@dataclass
+class Item:
+    """One file for the module. `data` may be secret: it is in no repr() and never printed."""
+
+    name: str
+    kind: str
+    data: bytes = field(repr=False)
+    findings: list[Finding] = field(default_factory=list)
+    sent: bool | None = None  # True: sent now, False: the module held the same bytes
+
+
+def plan(
+    ca: Path | None = None,
+    cert: Path | None = None,
+    key: Path | None = None,
+    psk: tuple[int, str, str] | None = None,
+) -> list[Item]:
+    """What to put on the module, judged. `psk` is (SSL context ID, identity, key in hex).
+
+    Raises ToolError where a file cannot be read or one of a pair is missing.
+    """
+    if bool(cert) != bool(key):
+        raise ToolError("a client certificate and its key belong together: give --cert and --key")
+    items = []
+    if ca:
+        data = _read(ca)
+        items.append(Item(_name(ca), "CA certificate", data, list(pem.check_ca(data))))
+    if cert and key:
+        data, key_data = _read(cert), _read(key)
+        findings = list(pem.check_client(data, key_data))
+        items.append(Item(_name(cert), "client certificate", data, findings))
+        items.append(Item(_name(key), "private key", key_data))
+    if psk:
+        context, identity, secret = psk
+        findings = list(pem.check_psk(identity, secret))
+        # SSL note 3.6: the name and the form of the file are the module's.
+        data = f"{identity}&{secret}".encode("utf-8", "replace")
+        items.append(Item(f"{context}_server.psk", "pre-shared key", data, findings))
+    if not items:
+        raise ToolError("nothing to do: name a file with --ca, --cert and --key, or a PSK")
+    _refuse_equal_names(items)
+    return items
+
+
+def refuse_errors(items: Sequence[Item]) -> None:
+    """Raise ToolError with what is wrong, if anything is."""
+    wrong = [
+        f"{item.name}: {finding.text}"
+        for item in items
+        for finding in item.findings
+        if finding.level == "error"
+    ]
+    if wrong:
+        raise ToolError("; ".join(wrong) + ". Nothing was sent")
+
+
+def provision(link: ModuleLink, items: Sequence[Item], progress: Progress | None = None) -> None:
+    """Store every item; size and checksum are compared by the driver. Sets `sent` on each.
+
+    Raises ToolError where an item has an error (nothing is sent then) or the module fails.
+    """
+    refuse_errors(items)
+    link.activate()
+    for item in items:
+        size = len(item.data)
+
+        def report(done: int, item: Item = item, size: int = size) -> None:
+            if progress:
+                progress(item.name, done, size)
+
+        item.sent = link.upload(item.name, item.data, report)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ToolError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _name(file: Path) -> str:
+    """The file's own name, if a module can take it."""
+    name = file.name
+    if len(name.encode()) > _NAME_BYTES or any(c in '"\\' or not 32 <= ord(c) < 127 for c in name):
+        raise ToolError(
+            f"{name!r} cannot be a file name on the module: rename it to plain ASCII without "
+            f"quotes, {_NAME_BYTES} characters at most"
+        )
+    return name
+
+
+def _refuse_equal_names(items: Sequence[Item]) -> None:
+    names = [item.name for item in items]
+    for name in names:
+        if names.count(name) > 1:
+            raise ToolError(f"two files would be {name} on the module; rename one of them")

@@ -1,0 +1,63 @@
+"""`bg95 doctor`: the checklist on a well module and on sick ones."""
+
+import json
+
+import pytest
+
+from bg95_host.module_link import DirectLink
+from bg95_host.testbed.servers import TlsServer
+
+from .conftest import NAME
+
+
+@pytest.fixture
+def server(authority):
+    with TlsServer(authority.server(NAME)) as running:
+        yield running
+
+
+def by_name(done) -> dict:
+    return {finding["what"]: finding for finding in json.loads(done.stdout)}
+
+
+def test_a_well_module_passes_and_connects(bg95, add_module, authority, server):
+    module = add_module()
+    with DirectLink(module.path) as link:
+        link.activate()
+        link.upload("ca.pem", authority.cert_pem)
+    words = ["--apn", "demo.apn", "--server", f"{NAME}:{server.port}", "--ca", "ca.pem", "--json"]
+    done = bg95("doctor", "--port", module.path, *words)
+    findings = by_name(done)
+    assert [name for name, finding in findings.items() if finding["ok"] is not True] == []
+    assert findings["module"]["seen"].startswith("BG95-M3")
+    assert server.counters.handshakes == 1
+    assert done.exit_code == 0
+
+
+def test_a_missing_ca_file_is_found_and_the_way_out_named(bg95, add_module, server):
+    module = add_module()
+    words = ["--apn", "demo.apn", "--server", f"{NAME}:{server.port}", "--ca", "ca.pem", "--json"]
+    done = bg95("doctor", "--port", module.path, *words)
+    missing = by_name(done)["CA certificate of context 5"]
+    assert missing["ok"] is False
+    assert "modem.files.upload('ca.pem'" in missing["advice"]
+    assert done.exit_code == 1
+
+
+def test_a_module_without_a_sim_is_told_from_the_first_cause_on(bg95, add_module):
+    done = bg95("doctor", "--port", add_module(traits={"sim": ""}).path)
+    assert "? SIM " in done.stdout or "✗ SIM " in done.stdout
+    assert done.exit_code == 1
+
+
+def test_a_silent_port_is_a_finding(bg95, add_module):
+    done = bg95("doctor", "--port", add_module(powered=False).path)
+    assert "✗ module" in done.stdout
+    assert "is the module on" in done.stdout
+    assert done.exit_code == 1
+
+
+def test_a_malformed_server_is_a_wrong_command_line(bg95):
+    done = bg95("doctor", "--port", "x", "--server", "nowhere")
+    assert done.exit_code == 2
+    assert "write HOST:PORT" in done.output

@@ -1,0 +1,129 @@
+"""`bg95 provision`: what it puts on the module, what it refuses, what it never prints."""
+
+import json
+
+import pytest
+
+from bg95_host.deploy import deploy
+from bg95_host.module_sim import SimOptions
+from bg95_host.rigs.virtual import VirtualRig
+
+
+@pytest.fixture
+def files(authority, tmp_path):
+    cert, key = authority.client("device-7").write(tmp_path, "device")
+    return {"ca": authority.write(tmp_path), "cert": cert, "key": key}
+
+
+def stored(directory):
+    return {file.name: file.read_bytes() for file in directory.iterdir() if file.is_file()}
+
+
+def test_ca_certificate_and_key_arrive_byte_for_byte(bg95, add_module, files, tmp_path):
+    flash = tmp_path / "flash"
+    module = add_module(files=flash)
+    words = ["--ca", files["ca"], "--cert", files["cert"], "--key", files["key"], "--json"]
+    done = bg95("provision", "--port", module.path, *words)
+    assert done.exit_code == 0
+    assert {item["name"]: item["sent"] for item in json.loads(done.stdout)} == {
+        "cacert.pem": True,
+        "device.pem": True,
+        "device.key": True,
+    }
+    on_module = stored(flash)
+    for file in files.values():
+        assert on_module[file.name] == file.read_bytes()
+
+    again = bg95("provision", "--port", module.path, *words)
+    assert [item["sent"] for item in json.loads(again.stdout)] == [False, False, False]
+
+
+def test_through_a_board_it_is_the_same(bg95, files, tmp_path):
+    flash = tmp_path / "flash"
+    with VirtualRig(options=SimOptions(files=flash)) as rig:
+        deploy(rig.port, rig.board, reset=False)
+        done = bg95("provision", "--board-port", rig.port, "--ca", files["ca"])
+    assert done.exit_code == 0
+    assert "cacert.pem (CA certificate" in done.stdout
+    assert stored(flash)["cacert.pem"] == files["ca"].read_bytes()
+
+
+def test_a_key_of_another_certificate_is_refused_before_anything_is_sent(
+    bg95, add_module, authority, files, tmp_path
+):
+    _, other = authority.client().write(tmp_path, "other")
+    flash = tmp_path / "flash"
+    module = add_module(files=flash)
+    done = bg95("provision", "--port", module.path, "--cert", files["cert"], "--key", other)
+    assert done.exit_code == 1
+    assert "the private key does not belong to the certificate" in done.sentence
+    assert "Nothing was sent" in done.sentence
+    assert not flash.exists() or not stored(flash)
+
+
+def test_a_psk_is_stored_and_its_key_never_shown(bg95, add_module, tmp_path):
+    secret = "00112233445566778899aabbccddeeff"
+    flash, trace = tmp_path / "flash", tmp_path / "trace"
+    module = add_module(files=flash, trace=trace)
+    words = ["--psk-identity", "device-7", "--context", "2"]
+    done = bg95("provision", "--port", module.path, *words, input=secret + "\n")
+    assert done.exit_code == 0
+    assert stored(flash)["2_server.psk"] == f"device-7&{secret}".encode()
+    assert secret not in done.output
+    assert secret not in trace.read_text()
+
+
+def test_check_needs_no_module(bg95, files):
+    done = bg95("provision", "--check", "--ca", files["ca"])
+    assert done.exit_code == 0
+    assert "CA Testing CA" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words, sentence",
+    [
+        ([], "nothing to do"),
+        (["--cert", "x.pem"], "belong together"),
+        (["--ca", "no/such.pem"], "cannot be read: No such file"),
+    ],
+)
+def test_what_is_missing_is_named(bg95, words, sentence):
+    done = bg95("provision", "--check", *words)
+    assert done.exit_code == 1
+    assert sentence in done.sentence
+
+
+def test_two_files_of_one_name_are_refused(bg95, files, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "cacert.pem").write_bytes(files["key"].read_bytes())
+    words = ["--ca", files["ca"], "--cert", files["cert"], "--key", other / "cacert.pem"]
+    assert "two files would be cacert.pem" in bg95("provision", "--check", *words).sentence
+
+
+@pytest.mark.parametrize(
+    "port, sentence",
+    [("/dev/no-such-port", "there is no port"), (None, "name either the module's AT port")],
+)
+def test_a_wrong_port_is_one_sentence(bg95, files, port, sentence):
+    words = ["--port", port] if port else []
+    done = bg95("provision", *words, "--ca", files["ca"])
+    assert done.exit_code == 1
+    assert sentence in done.sentence
+
+
+@pytest.mark.parametrize(
+    "fault, sentence",
+    [("flash_full", "AT+QFUPL: 420 (no space"), ("corrupt_upload", "bytes were lost on the UART")],
+)
+def test_a_module_that_cannot_store_it_is_one_sentence(bg95, add_module, files, fault, sentence):
+    done = bg95("provision", "--port", add_module(faults=[fault]).path, "--ca", files["ca"])
+    assert done.exit_code == 1
+    assert sentence in done.sentence
+
+
+def test_a_board_without_the_driver_is_told_to_deploy(bg95, files):
+    with VirtualRig(options=SimOptions()) as rig:
+        done = bg95("provision", "--board-port", rig.port, "--ca", files["ca"])
+    assert done.exit_code == 1
+    assert "put it there with `bg95 deploy`" in done.sentence
