@@ -110,7 +110,7 @@ class DirectLink(ModuleLink):
     def examine(self, apn: str, server: str, port: int, cafile: str) -> list[Finding]:
         with self._translated():
             found = on_module.examine(self._modem, self._bg95, apn, server, port, cafile)
-        return [Finding(*finding) for finding in found]
+        return [Finding._make(finding) for finding in found]
 
     def command(self, text: str, timeout_s: float) -> list[str]:
         with self._translated():
@@ -221,7 +221,7 @@ class ThroughBoard(ModuleLink):
 
     def examine(self, apn: str, server: str, port: int, cafile: str) -> list[Finding]:
         found = self._ask("examine", _There("modem"), _There("bg95"), apn, server, port, cafile)
-        return [Finding(*finding) for finding in found]
+        return [Finding._make(finding) for finding in found]
 
     def command(self, text: str, timeout_s: float) -> list[str]:
         return self._ask("modem.command", text, int(timeout_s * 1000))
