@@ -292,9 +292,9 @@ class Player:
         elif word == "close fails":
             add("refuse=+QSSLCLOSE:550")
         elif word.startswith("name query ends with "):
-            add(f"dns_error={word.split()[-1]}")
+            add(f"dns_error={word.rsplit(maxsplit=1)[-1]}")
         elif word.startswith("the module reports "):
-            self._report(row, int(word.split()[-1]))
+            self._report(row, int(word.rsplit(maxsplit=1)[-1]))
         else:
             raise AssertionError(f"{row.id}: {word!r} cannot be arranged")
 
@@ -377,9 +377,7 @@ NO_ROW = Row("none", "1.10", "D", "exec")
 def _once(steps: list[Row | bytes]) -> list[Row | bytes]:
     """The steps in order, a row that several others need only the first time."""
     return [
-        step
-        for at, step in enumerate(steps)
-        if isinstance(step, bytes) or step not in steps[:at]
+        step for at, step in enumerate(steps) if isinstance(step, bytes) or step not in steps[:at]
     ]
 
 

@@ -20,10 +20,12 @@ ADDRESS = "220.180.239.212"  # the server of the SSL note's examples
 PORTS = (8010, 8011, 8883)
 
 
-@functools.cache
+_authorities: dict[int, Authority] = {}
+
+
 def authority(number: int = 0) -> Authority:
     """A certificate authority; another number is one that the module does not know."""
-    return Authority()
+    return _authorities.setdefault(number, Authority())
 
 
 @functools.cache
@@ -102,7 +104,7 @@ def attached(
 
 def upload(host: ManualHost, name: str, content: bytes) -> None:
     """Put a file on the module."""
-    host.command(f'AT+QFUPL="{name}",{len(content)}', "CONNECT\r\n".encode())
+    host.command(f'AT+QFUPL="{name}",{len(content)}', b"CONNECT\r\n")
     host.write(content)
     host.wait_for(b"OK\r\n")
 

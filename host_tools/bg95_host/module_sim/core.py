@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from . import commands
 from .at_port import AtPort
@@ -39,7 +40,7 @@ from .state import (
     SslContext,
     TcpipOptions,
 )
-from .tls import TlsError, TlsSession, TlsSettings, open_session, parse_psk
+from .tls import TlsSession, TlsSettings, parse_psk
 from .trace import Trace
 from .traits import Traits
 from .uart import Receiver, Transmitter, garble
@@ -75,7 +76,7 @@ class Module:
         self.on_pin: Callable[[str, int], None] | None = None
         self.pins = {"PWRKEY": 1, "RESET_N": 1, "DTR": 0, "STATUS": 0, "RI": 1, "DCD": 1}
         self._trace = Trace(options.trace, name)
-        self._keylog = Path(options.keylog).open("ab", buffering=0) if options.keylog else None  # noqa: SIM115 - open until close()
+        self._keylog = _open_keylog(options.keylog) if options.keylog else None
         self._schedule = Schedule()
         self._world = Schedule()
         self._ri_timers: list[Timer] = []
@@ -297,8 +298,8 @@ class Module:
         else:
             self.net.resolve(host, done)
 
-    def new_tls_session(self, socket: Socket) -> TlsSession:
-        """A TLS session with the settings of the socket's SSL context; raises TlsError."""
+    def tls_settings(self, socket: Socket) -> TlsSettings:
+        """The socket's SSL context, with the files that it names; raises TlsError."""
         assert socket.ssl_ctx_id is not None
         context = self.ssl[socket.ssl_ctx_id]
         psk = self.flash.get(f"{socket.ssl_ctx_id}_server.psk")
@@ -306,26 +307,24 @@ class Module:
             item: self.flash.get(str(context.values[item]).removeprefix("UFS:"))
             for item in ("cacert", "clientcert", "clientkey")
         }
-        return open_session(
-            TlsSettings(
-                host=socket.host,
-                version=context.sslversion,
-                suite=context.ciphersuite,
-                seclevel=context.seclevel,
-                ca=read["cacert"],
-                cert=read["clientcert"],
-                key=read["clientkey"],
-                sni=bool(context.sni),
-                checkhost=self.traits.checkhost if context.checkhost else None,
-                ignore_validity=bool(context.ignorelocaltime),
-                clock=self.rtc.utc(self.now),
-                renegotiation=bool(context.renegotiation),
-                dtls=bool(context.dtls),
-                dtls_version=context.dtlsversion,
-                psk=parse_psk(psk, self.traits.psk_key) if psk is not None else None,
-                resume=self.tls_sessions.get(_session_key(socket)) if context.session else None,
-                keylog=self._write_keylog if self._keylog else None,
-            )
+        return TlsSettings(
+            host=socket.host,
+            version=context.sslversion,
+            suite=context.ciphersuite,
+            seclevel=context.seclevel,
+            ca=read["cacert"],
+            cert=read["clientcert"],
+            key=read["clientkey"],
+            sni=bool(context.sni),
+            checkhost=self.traits.checkhost if context.checkhost else None,
+            ignore_validity=bool(context.ignorelocaltime),
+            clock=self.rtc.utc(self.now),
+            renegotiation=bool(context.renegotiation),
+            dtls=bool(context.dtls),
+            dtls_version=context.dtlsversion,
+            psk=parse_psk(psk, self.traits.psk_key) if psk is not None else None,
+            resume=self.tls_sessions.get(_session_key(socket)) if context.session else None,
+            keylog=self._write_keylog if self._keylog else None,
         )
 
     def remember_session(self, socket: Socket, tls: TlsSession | None) -> None:
@@ -411,8 +410,11 @@ class Module:
             self._keylog.close()
 
 
+def _open_keylog(path: str | Path) -> IO[bytes]:
+    """Append to a file that only its owner can read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    return os.fdopen(descriptor, "ab", buffering=0)
+
+
 def _session_key(socket: Socket) -> tuple[Any, ...]:
     return (socket.ssl_ctx_id, socket.host, socket.port)
-
-
-__all__ = ["Module", "TlsError"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from .net import Link
 from .results import Signal
 from .schedule import Timer
-from .tls import TlsError, TlsSession
+from .tls import Backend, TlsError, TlsSession, TlsSettings, backends
 
 if TYPE_CHECKING:
     from .core import Module
@@ -69,6 +69,8 @@ class Socket:
         self.urc_armed = True
         self._link: Link | None = None
         self._tls: TlsSession | None = None
+        self._settings: TlsSettings | None = None
+        self._backends: list[Backend] = []
         self._deadline: Timer | None = None
         self._retransmit: Timer | None = None
         self._held = False
@@ -119,12 +121,14 @@ class Socket:
         if self.ssl_ctx_id is None:
             self._succeed()
             return
-        self._set_deadline(self._m.ssl[self.ssl_ctx_id].negotiatetime)
         try:
-            self._tls = self._m.new_tls_session(self)
+            if self._settings is None:
+                self._set_deadline(self._m.ssl[self.ssl_ctx_id].negotiatetime)
+                self._settings = self._m.tls_settings(self)
+                self._backends = backends(self._settings)
+            self._tls = self._backends.pop(0)(self._settings)
             self._tls.start()
         except TlsError as error:
-            self._pump_tls()
             self._fail(566, str(error))
             return
         self._pump_tls()
@@ -206,9 +210,18 @@ class Socket:
 
     def _broken(self, reason: str) -> None:
         if self.state is State.OPENING:
-            self._fail(566, reason or "the peer closed the connection during the handshake")
+            self._refused(reason or "the peer closed the connection during the handshake")
         else:
             self._peer_closed(reason)
+
+    def _refused(self, reason: str) -> None:
+        """The handshake failed: another library may offer what this server wants."""
+        if self._backends and self._tls is not None and not self._tls.answered:
+            self._m.trace("net", text=f"client {self.client_id}: {reason}; offering older TLS")
+            self._release_link()
+            self._connect()
+        else:
+            self._fail(566, reason)
 
     def _peer_closed(self, reason: str) -> None:
         """Spec 3.5: state 4 until AT+QSSLCLOSE; `closed`, or NO CARRIER in transparent mode."""
@@ -404,9 +417,13 @@ class Socket:
 
     def _release(self, abort: bool) -> None:
         """Let go of link, session and timers."""
-        for timer in (self._deadline, self._retransmit):
-            if timer:
-                timer.cancel()
+        if self._deadline:
+            self._deadline.cancel()
+        self._release_link(abort)
+
+    def _release_link(self, abort: bool = False) -> None:
+        if self._retransmit:
+            self._retransmit.cancel()
         if self._link is not None:
             link, self._link = self._link, None
             if abort:

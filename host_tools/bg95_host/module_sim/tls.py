@@ -48,6 +48,11 @@ class TlsSession(Protocol):
     established: bool
     closed: bool  # the peer said goodbye
 
+    @property
+    def answered(self) -> bool:
+        """Whether the server has accepted the offer of versions and suites."""
+        ...
+
     def start(self) -> None:
         """Begin the handshake; raises TlsError."""
         ...
@@ -89,14 +94,29 @@ class TlsSession(Protocol):
         ...
 
 
-def open_session(settings: TlsSettings) -> TlsSession:
-    """A session for these settings, not started; raises TlsError if no library can do it."""
-    from . import tls_openssl
+Backend = Callable[[TlsSettings], TlsSession]
+
+
+def backends(settings: TlsSettings) -> list[Backend]:
+    """The libraries to try, in order: the next one where a server refuses the offer of one.
+
+    Raises TlsError where no library can do what is asked for.
+    """
+    from .tls_legacy import LegacySession
+    from .tls_openssl import OpenSslSession
 
     suite = SUITES.get(settings.suite)
     if suite is not None and suite.stack == "none":
         raise TlsError(f"{suite.name}: no TLS library offers static ECDH any more")
-    return tls_openssl.OpenSslSession(settings)
+    if settings.dtls:
+        if suite is not None and suite.stack == "tlslite":
+            raise TlsError(f"{suite.name}: no TLS library offers it for DTLS any more")
+        return [OpenSslSession]
+    if settings.version == 0 or (suite is not None and suite.stack == "tlslite"):
+        return [LegacySession]
+    if settings.version == 4 or suite is None:
+        return [OpenSslSession, LegacySession]
+    return [OpenSslSession]
 
 
 def parse_psk(content: bytes, key_kind: str) -> tuple[bytes, bytes]:

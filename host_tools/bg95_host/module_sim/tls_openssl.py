@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-from cryptography.x509.oid import ExtensionOID, NameOID
 from OpenSSL import SSL, crypto
 
 # PSK, and DTLS version limits, are not in pyOpenSSL's public interface (design/tls.md); the
 # version is pinned and tests/module_sim guards both.
 from OpenSSL._util import ffi, lib
 
+from .certificates import (
+    VALIDITY_CODES,
+    add_trust,
+    check_host,
+    is_address,
+    read_certificates,
+    read_private_key,
+    verify_text,
+)
 from .tables import ALL_SUITES, SUITES
 from .tls import TlsError, TlsSettings
 
 TLS_VERSIONS = {1: SSL.TLS1_VERSION, 2: SSL.TLS1_1_VERSION, 3: SSL.TLS1_2_VERSION}
 DTLS_VERSIONS = {0: 0xFEFF, 1: 0xFEFD}
-VALIDITY_CODES = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 MTU = 1400
 READ_SIZE = 16384
 
@@ -39,10 +43,11 @@ class OpenSslSession:
         self._conn = SSL.Connection(context, None)
         if settings.dtls:
             self._conn.set_ciphertext_mtu(MTU)
-        if settings.sni and not settings.dtls and not _is_address(settings.host):
+        if settings.sni and not settings.dtls and not is_address(settings.host):
             self._conn.set_tlsext_host_name(settings.host.encode("idna"))
-        if settings.resume is not None:
-            self._conn.set_session(settings.resume)
+        if isinstance(settings.resume, SSL.Session):
+            # Not set_session: it insists on the same Context, which each connection has its own of.
+            lib.SSL_set_session(self._conn._ssl, settings.resume._session)  # pyright: ignore
         self._conn.set_connect_state()
 
     # -- the context ---------------------------------------------------------------------------
@@ -130,9 +135,7 @@ class OpenSslSession:
             raise TlsError("seclevel asks for verification, but there is no CA certificate file")
         store = context.get_cert_store()
         assert store is not None
-        store.set_time(settings.clock)
-        for certificate in _certificates(settings.ca, "CA"):
-            store.add_cert(crypto.X509.from_cryptography(certificate))
+        add_trust(store, settings.ca, settings.clock)
 
     def _load_identity(self, context: SSL.Context) -> None:
         settings = self._settings
@@ -140,26 +143,26 @@ class OpenSslSession:
             return
         if settings.cert is None or settings.key is None:
             raise TlsError("seclevel 2 needs the client certificate and key files")
-        first, *others = _certificates(settings.cert, "client")
+        first, *others = read_certificates(settings.cert, "client")
         context.use_certificate(first)
         for certificate in others:
             context.add_extra_chain_cert(certificate)
-        context.use_privatekey(_private_key(settings.key))
+        context.use_privatekey(read_private_key(settings.key))
         context.check_privatekey()
 
     def _verify(
         self, _conn: Any, certificate: crypto.X509, code: int, depth: int, preverified: int
     ) -> bool:
         if not preverified and not (code in VALIDITY_CODES and self._settings.ignore_validity):
-            self._refused = f"certificate refused at depth {depth}: {_verify_text(code)}"
+            self._refused = f"certificate refused at depth {depth}: {verify_text(code)}"
             return False
         if depth == 0 and self._settings.checkhost is not None:
-            names = _names(certificate.to_cryptography(), self._settings.checkhost)
-            if not any(_matches(name, self._settings.host) for name in names):
-                self._refused = (
-                    f"host name {self._settings.host!r} is not in the certificate, which names "
-                    + (", ".join(names) or "nobody")
+            try:
+                check_host(
+                    certificate.to_cryptography(), self._settings.host, self._settings.checkhost
                 )
+            except (TlsError, ValueError) as error:
+                self._refused = str(error)
                 return False
         return True
 
@@ -245,6 +248,11 @@ class OpenSslSession:
         resumed = ", resumed" if self.resumed else ""
         return f"{self._conn.get_protocol_version_name()} {self._conn.get_cipher_name()}{resumed}"
 
+    @property
+    def answered(self) -> bool:
+        """Whether the server has accepted the offer: its ServerHello chose a suite."""
+        return self._conn.get_cipher_name() is not None
+
     def timeout(self) -> float | None:
         if not self._settings.dtls or self.established:
             return None
@@ -265,61 +273,6 @@ def dtls_records(data: bytes) -> Iterator[bytes]:
         end = at + 13 + int.from_bytes(data[at + 11 : at + 13], "big")
         yield data[at:end]
         at = end
-
-
-def _private_key(content: bytes) -> Any:
-    """A PEM or DER private key; raises TlsError. An encrypted one is of no use to the module."""
-    try:
-        if b"-----BEGIN" in content:
-            return serialization.load_pem_private_key(content, password=None)
-        return serialization.load_der_private_key(content, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise TlsError(f"the client key file cannot be read: {error}") from None
-
-
-def _certificates(content: bytes, whose: str) -> list[x509.Certificate]:
-    """Every certificate of a PEM or DER file; raises TlsError if there is none."""
-    try:
-        if b"-----BEGIN" in content:
-            return x509.load_pem_x509_certificates(content)
-        return [x509.load_der_x509_certificate(content)]
-    except (ValueError, TypeError) as error:
-        raise TlsError(f"the {whose} certificate file cannot be read: {error}") from None
-
-
-def _names(certificate: x509.Certificate, where: str) -> list[str]:
-    common = [
-        str(attribute.value)
-        for attribute in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    ]
-    if where == "cn":
-        return common
-    try:
-        extension = certificate.extensions.get_extension_for_oid(
-            ExtensionOID.SUBJECT_ALTERNATIVE_NAME
-        ).value
-        assert isinstance(extension, x509.SubjectAlternativeName)
-        names = extension.get_values_for_type(x509.DNSName)
-        names += [str(ip) for ip in extension.get_values_for_type(x509.IPAddress)]
-    except (x509.ExtensionNotFound, ValueError):
-        names = []
-    return names if names or where == "san" else common
-
-
-def _matches(pattern: str, host: str) -> bool:
-    """A name without case; `*.` stands for exactly one label."""
-    pattern, host = pattern.lower().rstrip("."), host.lower().rstrip(".")
-    if pattern.startswith("*."):
-        return "." in host and host.split(".", 1)[1] == pattern[2:]
-    return pattern == host
-
-
-def _is_address(host: str) -> bool:
-    return ":" in host or host.replace(".", "").isdigit()
-
-
-def _verify_text(code: int) -> str:
-    return f"{ffi.string(lib.X509_verify_cert_error_string(code)).decode()} (code {code})"
 
 
 def _reason(error: BaseException) -> str:

@@ -1,0 +1,277 @@
+"""TLS of the simulated module: what it verifies, what it resumes, when it gives up.
+
+On a manual clock, with real TLS servers in memory. Codes: spec 1.5, 1.6.1, 1.8.
+"""
+
+import contextlib
+import io
+from datetime import datetime
+
+import pytest
+from OpenSSL import SSL
+
+from bg95_host.module_sim import SimOptions
+from bg95_host.module_sim.manual import EchoPeer, Peer, TlsPeer
+
+from .world import (
+    HOST,
+    NOW,
+    EchoTls,
+    attached,
+    authority,
+    psk_context,
+    server_context,
+    server_credential,
+    upload,
+)
+
+
+def opened(host, *, name=HOST, ctx=1, client_id=0) -> int:
+    """<err> of an open in buffer mode."""
+    if not host.module.pdp[1].active:
+        host.command("AT+QIACT=1")
+    host.command(f'AT+QSSLOPEN=1,{ctx},{client_id},"{name}",8883,0')
+    host.wait_until(lambda: b"+QSSLOPEN: " in host.unread and host.unread.endswith(b"\r\n"), 500)
+    return int(host.read().split(b",")[1])
+
+
+def secured(kind="valid", *, traits=None, **config):
+    """A host whose module trusts our CA, verifies, and has more set by keyword."""
+    trace = io.StringIO()
+    host = attached(
+        SimOptions(clock=NOW, traits=traits or {}, trace=trace),
+        EchoTls(server_context(server_credential(kind))),
+    )
+    host.trace = trace
+    upload(host, "ca.pem", authority().cert_pem)
+    for item, value in {"cacert": "ca.pem", "seclevel": 1, **config}.items():
+        shown = f'"{value}"' if isinstance(value, str) else value
+        host.command(f'AT+QSSLCFG="{item}",1,{shown}')
+    return host
+
+
+# Nothing is verified by default; with seclevel 1 the chain is; the rest has its own switches.
+@pytest.mark.parametrize(
+    ("kind", "config", "error"),
+    [
+        ("valid", {"seclevel": 0}, 0),
+        ("expired", {"seclevel": 0}, 0),
+        ("other CA", {"seclevel": 0}, 0),
+        ("other host", {"seclevel": 0, "checkhost": 1}, 0),
+        ("valid", {}, 0),
+        ("valid", {"ignorelocaltime": 0, "checkhost": 1, "sni": 1}, 0),
+        ("expired", {}, 0),
+        ("expired", {"ignorelocaltime": 0}, 566),
+        ("other CA", {}, 566),
+        ("other host", {}, 0),
+        ("other host", {"checkhost": 1}, 566),
+        ("valid", {"cacert": "nowhere.pem"}, 566),
+        ("valid", {"cacert": ""}, 566),
+    ],
+)
+def test_what_the_module_refuses(kind, config, error):
+    assert opened(secured(kind, **config)) == error
+
+
+@pytest.mark.parametrize(
+    ("set_clock", "error"),
+    [("26/11/22,08:00:00+00", 0), ("19/01/01,00:00:00+00", 566), ("21/06/01,00:00:00+00", 566)],
+)
+def test_the_validity_period_is_judged_by_the_modules_clock(set_clock, error):
+    credential = authority().server(
+        HOST, not_before=datetime(2026, 1, 1), not_after=datetime(2027, 1, 1)
+    )
+    host = attached(SimOptions(clock=NOW), EchoTls(server_context(credential)))
+    upload(host, "ca.pem", authority().cert_pem)
+    for line in ('"cacert",1,"ca.pem"', '"seclevel",1,1', '"ignorelocaltime",1,0'):
+        host.command(f"AT+QSSLCFG={line}")
+    host.command(f'AT+CCLK="{set_clock}"')
+    assert opened(host) == error
+
+
+@pytest.mark.parametrize(
+    ("trait", "common_name", "alternative", "error"),
+    [
+        ("cn", HOST, "elsewhere.example.com", 0),
+        ("cn", "elsewhere.example.com", HOST, 566),
+        ("san", "elsewhere.example.com", HOST, 0),
+        ("san", HOST, "elsewhere.example.com", 566),
+        ("san_or_cn", "elsewhere.example.com", HOST, 0),
+        ("san_or_cn", HOST, "elsewhere.example.com", 566),
+        ("cn", "*.example.com", HOST, 0),
+        ("cn", "*.com", HOST, 566),
+    ],
+)
+def test_where_the_host_name_is_looked_for(trait, common_name, alternative, error):
+    leaf = authority()._ca.issue_cert(alternative, common_name=common_name)
+    context = server_context(
+        type(server_credential())(
+            HOST, leaf.cert_chain_pems[0].bytes(), leaf.private_key_pem.bytes()
+        )
+    )
+    host = secured(traits={"checkhost": trait}, checkhost=1)
+    host.net.peers["220.180.239.212", 8883] = EchoTls(context)
+    assert opened(host) == error
+
+
+@pytest.mark.parametrize(("sni", "seen"), [(0, None), (1, HOST.encode())])
+def test_the_server_name_is_sent_only_when_asked_for(sni, seen):
+    names = []
+    context = server_context(server_credential())
+    context.set_tlsext_servername_callback(
+        lambda connection: names.append(connection.get_servername())
+    )
+    host = secured(sni=sni)
+    host.net.peers["220.180.239.212", 8883] = EchoTls(context)
+    assert opened(host) == 0
+    assert names == [seen]
+
+
+@pytest.mark.parametrize(
+    ("seclevel", "whose", "error"), [(1, 0, 566), (2, 0, 0), (2, 1, 566), (2, None, 566)]
+)
+def test_a_client_certificate_goes_out_at_level_2_only(seclevel, whose, error):
+    context = server_context(server_credential(), client_ca=authority().cert_pem)
+    host = secured(seclevel=seclevel, clientcert="me.pem", clientkey="me.key")
+    host.net.peers["220.180.239.212", 8883] = EchoTls(context)
+    if whose is not None:
+        mine = authority(whose).client()
+        upload(host, "me.pem", mine.cert_pem)
+        upload(host, "me.key", mine.key_pem)
+    assert opened(host) == error
+
+
+def test_a_key_that_does_not_belong_to_the_certificate_is_an_open_error():
+    host = secured(seclevel=2, clientcert="me.pem", clientkey="me.key")
+    upload(host, "me.pem", authority().client().cert_pem)
+    upload(host, "me.key", authority().client().key_pem)
+    assert opened(host) == 566
+
+
+@pytest.mark.parametrize(
+    "rubbish", [b"", b"rubbish", b"-----BEGIN CERTIFICATE-----\n", b"\0" * 2000]
+)
+def test_a_file_that_is_no_certificate_is_an_open_error(rubbish):
+    host = secured(cacert="bad.pem")
+    if rubbish:
+        upload(host, "bad.pem", rubbish)
+    assert opened(host) == 566
+
+
+@pytest.mark.parametrize("wish", [0, 1])
+def test_resumption(wish):
+    host = secured(session=wish)
+    assert opened(host) == 0
+    host.command("AT+QSSLSEND=0,5", b"> ")
+    host.write(b"hello")
+    host.wait_for(b'"recv",0\r\n')
+    host.command("AT+QSSLCLOSE=0")
+    assert opened(host) == 0
+    assert ("resumed" in host.trace.getvalue()) == bool(wish)
+
+
+def test_a_restart_forgets_sessions():
+    host = secured(session=1)
+    assert opened(host) == 0
+    host.command("AT+QSSLCLOSE=0")
+    host.command("AT+CFUN=1,1")
+    host.wait_for(b"+CFUN: 1\r\n")
+    assert not host.module.tls_sessions
+
+
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_a_server_may_renegotiate_only_where_the_context_allows_it(allowed):
+    host = secured(renegotiation=allowed)
+    assert opened(host) == 0
+    peer = host.net.peers["220.180.239.212", 8883]
+    ((link, session),) = peer.sessions.items()
+    session.renegotiate()
+    with contextlib.suppress(SSL.WantReadError):
+        session.do_handshake()
+    peer._flush(link)
+    if not allowed:  # the module declines; this server takes that for an error and closes
+        host.wait_for(b'"closed",0\r\n')
+        return
+    host.run(0.5)
+    assert session.total_renegotiations() == 1
+    assert not session.renegotiate_pending()
+    host.command("AT+QSSLSEND=0,5", b"> ")
+    host.write(b"hello")
+    host.wait_for(b'"recv",0\r\n')
+
+
+def test_negotiatetime_ends_a_handshake_that_leads_nowhere():
+    host = secured(negotiatetime=10)
+    host.net.peers["220.180.239.212", 8883] = Peer()
+    host.command("AT+QIACT=1")
+    start = host.now
+    assert opened(host) == 569
+    assert 10.0 < host.now - start < 10.1
+
+
+def test_a_server_that_speaks_no_tls_is_an_open_error():
+    host = secured()
+    host.net.peers["220.180.239.212", 8883] = EchoPeer()
+    assert opened(host) == 566
+
+
+# -- DTLS ------------------------------------------------------------------------------------------
+
+
+class EchoDtls(TlsPeer):
+    def on_data(self, link, data):
+        self.sessions[link].sendall(data)
+        self._flush(link)
+
+
+@pytest.mark.parametrize(("version", "shown"), [(0, "DTLSv1 "), (1, "DTLSv1.2"), (2, "DTLSv1.2")])
+def test_dtls_with_certificates(version, shown):
+    host = secured(dtls=1, dtlsversion=version, checkhost=1)
+    peer = EchoDtls(server_context(server_credential(), dtls=True), dtls=True)
+    host.net.peers["220.180.239.212", 8883] = peer
+    assert opened(host) == 0
+    assert shown in host.trace.getvalue()
+    host.command("AT+QSSLSEND=0,1000", b"> ")
+    host.write(bytes(1000))
+    host.wait_for(b'"recv",0\r\n')
+    assert host.command("AT+QSSLRECV=0").startswith(b"\r\n+QSSLRECV: 1000\r\n")
+
+
+PSK = (b"Client_identity", bytes.fromhex("1a2b3c4d"))
+
+
+@pytest.mark.parametrize(
+    ("suite", "version", "content", "error"),
+    [
+        ("0X00AE", 0, b"Client_identity&1a2b3c4d", 0),  # RFC 5487 allows it, spec 1.11 item 11
+        ("0X00AE", 1, b"Client_identity&1a2b3c4d", 0),
+        ("0XC0A8", 1, b"Client_identity&1a2b3c4d", 0),
+        ("0XC0A8", 0, b"Client_identity&1a2b3c4d", 566),  # no AEAD before TLS 1.2
+        ("0XFFFF", 2, b"Client_identity&1a2b3c4d", 0),
+        ("0X00AE", 1, b"Client_identity&1a2b3c4e", 566),
+        ("0X00AE", 1, b"Somebody&1a2b3c4d", 566),
+        ("0X00AE", 1, b"Client_identity&not hex", 566),
+        ("0X00AE", 1, b"no separator", 566),
+        ("0X00AE", 1, b"&1a2b3c4d", 566),
+        ("0X00AE", 1, bytes(range(256)), 566),
+        ("0X00AE", 1, b"x" * 300 + b"&" + b"1a" * 300, 566),
+        ("0X00AE", 1, None, 566),
+    ],
+)
+def test_dtls_with_a_pre_shared_key(suite, version, content, error):
+    host = attached(SimOptions(clock=NOW))
+    host.net.peers["220.180.239.212", 8883] = EchoDtls(psk_context(*PSK), dtls=True)
+    if content is not None:
+        upload(host, "2_server.psk", content)
+    for item in ('"dtls",2,1', f'"dtlsversion",2,{version}', f'"ciphersuite",2,{suite}'):
+        host.command(f"AT+QSSLCFG={item}")
+    host.command('AT+QSSLCFG="negotiatetime",2,10')
+    assert opened(host, ctx=2) in ((0,) if not error else (566, 569))
+
+
+def test_a_keylog_holds_the_secrets_that_wireshark_needs(tmp_path):
+    keylog = tmp_path / "keys.log"
+    host = attached(SimOptions(clock=NOW, keylog=keylog))
+    assert opened(host) == 0
+    assert keylog.read_text().startswith("CLIENT_RANDOM ")
+    assert keylog.stat().st_mode & 0o077 == 0
