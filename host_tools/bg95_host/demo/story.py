@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bg95_host import trace
 from bg95_host.demo import payload
 from bg95_host.deploy import deploy
 from bg95_host.errors import ToolError
@@ -22,7 +23,7 @@ from bg95_host.module_sim import SimModule, SimOptions, SimServer
 from bg95_host.mpremote_link import BoardException, BoardLink
 from bg95_host.rigs.virtual import VirtualRig
 from bg95_host.testbed.pki import Authority
-from bg95_host.testbed.servers import Counters, TlsServer
+from bg95_host.testbed.servers import TlsServer
 
 HOST = "server.bg95.test"  # .test is reserved for this (RFC 6761); the simulated module resolves it
 MODES = ("BUFFER", "DIRECT_PUSH", "TRANSPARENT")
@@ -113,13 +114,13 @@ class Demo:
         """Play it all; returns only if every byte was right and every impostor was refused."""
         with self._resources, tempfile.TemporaryDirectory(prefix="bg95-demo-") as directory:
             authority = self._start_servers()
-            trace = self.options.trace or Path(directory) / "trace.jsonl"
-            self._start_board(trace)
+            file = self.options.trace or Path(directory) / "trace.jsonl"
+            self._start_board(file)
             self._deploy()
             self._send_files(authority)
             self._watch_board()
             self._check_servers()
-            self._count_commands(trace)
+            self._count_commands(file)
         self.summary.seconds = time.monotonic() - self._started
         return self.summary
 
@@ -140,15 +141,15 @@ class Demo:
     def _serve(self, credential) -> TlsServer:
         return self._resources.enter_context(TlsServer(credential))
 
-    def _start_board(self, trace: Path) -> None:
+    def _start_board(self, file: Path) -> None:
         self._stage = "starting the virtual board"
-        trace.parent.mkdir(parents=True, exist_ok=True)
-        trace.unlink(missing_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
         options = SimOptions(
             resolve={HOST: self.server.host},
             traits=self.options.traits,
             faults=self.options.faults,
-            trace=trace,
+            trace=file,
             powered=False,  # the driver has to press PWRKEY
         )
         self.simulator.start()
@@ -248,11 +249,11 @@ class Demo:
             seen = self.server.counters.received
             raise DemoError(f"the server received {seen:,} bytes instead of {expected:,}")
         for what, server in self.suspects.items():
-            if _leaked(server.counters):
+            if server.counters.received:
                 raise DemoError(f"data reached the server with {what}")
 
-    def _count_commands(self, trace: Path) -> None:
-        commands = _commands_per_connection(trace)
+    def _count_commands(self, file: Path) -> None:
+        commands = _commands_per_connection(file)
         for exchange, count in zip(self.summary.exchanges, commands, strict=False):
             exchange.commands = count
 
@@ -325,24 +326,16 @@ def _run_on_board(port: str, lines: _Lines) -> None:
         lines.put(error)
 
 
-def _leaked(seen: Counters) -> bool:
-    return bool(seen.received or seen.handshakes)
-
-
-def _commands_per_connection(trace: Path) -> list[int]:
+def _commands_per_connection(file: Path) -> list[int]:
     """AT commands from each AT+QSSLOPEN to its AT+QSSLCLOSE, both included."""
     counts: list[int] = []
     is_open = False
-    for line in trace.read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)
-        text = record.get("text", "")
-        if record["dir"] != "host" or not text.startswith("AT"):
-            continue
-        if text.startswith("AT+QSSLOPEN="):
+    for span in trace.spans(trace.load(file)):
+        if span.command.startswith("AT+QSSLOPEN="):
             is_open = True
             counts.append(0)
         if is_open:
             counts[-1] += 1
-        if text.startswith("AT+QSSLCLOSE="):
+        if span.command.startswith("AT+QSSLCLOSE="):
             is_open = False
     return counts

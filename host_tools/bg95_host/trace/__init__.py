@@ -1,0 +1,5 @@
+"""A recorded AT trace: `records` reads it, `views` shows it in a terminal, a browser or Perfetto."""
+
+from bg95_host.trace.records import Record, Span, load, spans
+
+__all__ = ["Record", "Span", "load", "spans"]
