@@ -124,12 +124,10 @@ class DirectLink(ModuleLink):
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except serial.SerialException as error:
+        except (self._bg95.ModemError, ValueError) as error:  # ValueError: nothing was sent
+            raise ModuleError(str(error)) from error
+        except OSError as error:  # pyserial's own exception is one, too
             raise ToolError(f"the port {self._port} went away ({error})") from error
-        except self._bg95.ModemError as error:
-            raise ModuleError(str(error)) from error
-        except ValueError as error:  # what no module accepts; nothing was sent
-            raise ModuleError(str(error)) from error
 
 
 class _Observed(io.BytesIO):
