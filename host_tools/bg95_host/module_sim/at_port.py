@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 from .data_mode import DataMode
@@ -53,6 +53,7 @@ class AtPort:
         self._last_line = b""
         self._calls: deque[Call] = deque()
         self._command: Any = None
+        self._afterwards: list[Callable[[], None]] = []  # once the final result has left
         self._steps: Generator[Any, Any, Any] | None = None
         self._reader: _Reader | None = None
         self._timer: Timer | None = None
@@ -136,13 +137,13 @@ class AtPort:
             return
         self._begin(lambda: self._end_line("ERROR"))
 
-    def _begin(self, action: Any) -> None:
+    def _begin(self, action: Callable[[], None]) -> None:
         self.busy = True
         self._wait(self._m.traits.command_latency_s, action)
 
     # -- running a command ---------------------------------------------------------------------
 
-    def _wait(self, seconds: float, action: Any) -> None:
+    def _wait(self, seconds: float, action: Callable[[], None]) -> None:
         self._timer = self._m.after(seconds, action)
 
     def _next_call(self) -> None:
@@ -240,7 +241,7 @@ class AtPort:
             self._wait(wanted.timeout, late)
         return False
 
-    def _guarded(self, action: Any) -> None:
+    def _guarded(self, action: Callable[[], None]) -> None:
         """A command may end in an error; a defect of ours must not take the module down."""
         try:
             action()
@@ -260,10 +261,12 @@ class AtPort:
         elif isinstance(result, EnterData):
             self._enter_data(result.socket)
         elif isinstance(result, Final):
-            if result.text == "OK" and self._calls and result.then is None:
+            if result.then is not None:
+                self._afterwards.append(result.then)
+            if result.text == "OK":
                 self._next_call()
             else:
-                self._end_line(result.text, result.then)
+                self._end_line(result.text)
 
     def _note_success(self) -> None:
         command = self._command
@@ -283,14 +286,16 @@ class AtPort:
         else:
             raise TypeError(error)
 
-    def _end_line(self, result: str | None, then: Any = None) -> None:
+    def _end_line(self, result: str | None) -> None:
         """The line is done: its final result, then what was held back."""
         self._calls.clear()
         self._steps = self._reader = None
         if result is not None:
             self._result(result)
-        if then is not None:
-            self._m.at(max(self._m.tx.free_at, self._m.now), then)
+        left = max(self._m.tx.free_at, self._m.now)
+        for action in self._afterwards:
+            self._m.at(left, action)
+        self._afterwards.clear()
         self.busy = False
         self.flush_urcs()
 

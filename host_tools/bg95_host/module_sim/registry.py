@@ -238,7 +238,7 @@ class Command:
         for i, param in enumerate(call.params):
             if param is None:
                 words.append("")
-            elif i < len(fields) and fields[i].secret and param.text:
+            elif (i >= len(fields) or fields[i].secret) and param.text:
                 words.append('"***"' if param.quoted else "***")
             else:
                 words.append(f'"{param.text}"' if param.quoted else param.text)
