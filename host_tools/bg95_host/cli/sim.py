@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
+import sys
 import threading
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bg95_host.cli import _sim_options
+
+if TYPE_CHECKING:
+    from bg95_host.module_sim import SimOptions, SimServer
+
+REFRESH_S = 0.25  # of --ui
 
 
 def register(app: typer.Typer) -> None:
@@ -32,6 +39,7 @@ def sim(
     keylog: _sim_options.Keylog = None,
     seed: _sim_options.Seed = 0,
     count: Annotated[int, typer.Option(min=1, help="how many modules")] = 1,
+    ui: Annotated[bool, typer.Option("--ui", help="show contexts and connections, live")] = False,
     list_faults: Annotated[bool, typer.Option("--list-faults", help="list them and exit")] = False,
     list_traits: Annotated[bool, typer.Option("--list-traits", help="list them and exit")] = False,
 ) -> None:
@@ -58,12 +66,49 @@ def sim(
         signal.signal(number, lambda *_: done.set())
     with SimServer() as server:
         try:
-            modules = [server.add_module(options, listen=listen) for _ in range(count)]
+            for index in range(count):
+                name = f"{model} {index + 1}" if count > 1 else ""
+                module = server.add_module(
+                    _own(options, index, count), listen=_place(listen, index, count), name=name
+                )
+                print(f"listening on {module.path}", flush=True)
         except (ValueError, OSError) as error:
             raise typer.BadParameter(str(error)) from None
-        for module in modules:
-            print(f"listening on {module.path}", flush=True)
+        _wait(server, done, ui)
+
+
+def _own(options: SimOptions, index: int, count: int) -> SimOptions:
+    """One of several modules: its own seed, its own flash."""
+    if count == 1:
+        return options
+    files = options.files / str(index + 1) if options.files else None
+    return dataclasses.replace(options, seed=options.seed + index, files=files)
+
+
+def _place(listen: str, index: int, count: int) -> str:
+    """One of several places: TCP ports follow each other, unless the kernel picks them."""
+    kind, _, rest = listen.partition(":")
+    host, _, port = rest.rpartition(":")
+    if kind == "serial" and count > 1:
+        raise ValueError("one serial device holds one module; leave --count out")
+    if kind == "tcp" and port.isdigit() and int(port):
+        return f"tcp:{host}:{int(port) + index}"
+    return listen
+
+
+def _wait(server: SimServer, done: threading.Event, ui: bool) -> None:
+    """Until Ctrl-C or SIGTERM; then the counters, on stderr."""
+    from bg95_host.module_sim.view import render, totals
+
+    if ui:
+        from rich.live import Live
+
+        with Live(render(server.snapshots()), auto_refresh=False, screen=True) as live:
+            while not done.wait(REFRESH_S):
+                live.update(render(server.snapshots()), refresh=True)
+    else:
         done.wait()
+    print(totals(server.snapshots()), file=sys.stderr)
 
 
 def _list(faults: bool, traits: bool) -> None:
@@ -75,12 +120,17 @@ def _list(faults: bool, traits: bool) -> None:
 
     console = Console()
     if faults:
-        table = Table("fault", "what happens", "spec", box=None)
+        table = Table("fault", "kind", "default", "what happens", "spec", box=None)
         for fault in FAULTS.values():
-            table.add_row(fault.name, fault.help, fault.section)
+            table.add_row(fault.name, fault.kind, fault.default, fault.help, fault.section)
         console.print(table)
+        console.print(
+            "\nNAME\\[=VALUE]\\[@WHEN]\\[*COUNT]; WHEN is seconds, rx:N, tx:N, in:N, out:N (bytes) or"
+            " +COMMAND\\[:N]"
+        )
     if traits:
         table = Table("trait", "default", "what it decides", "spec", box=None)
         for trait in TRAITS.values():
-            table.add_row(trait.name, repr(trait.default), trait.help, trait.section)
+            choices = f" ({', '.join(trait.choices)})" if trait.choices else ""
+            table.add_row(trait.name, repr(trait.default), trait.help + choices, trait.section)
         console.print(table)

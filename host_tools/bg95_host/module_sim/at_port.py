@@ -344,6 +344,7 @@ class AtPort:
         self._calls.clear()
         self._result("CONNECT")
         self.data = DataMode(self._m, socket)
+        self._m.drive_carrier()
         self.busy = False
         socket.enter_transparent()
 
@@ -352,6 +353,7 @@ class AtPort:
         if self.data:
             self.data.stop()
             self.data = None
+            self._m.drive_carrier()
             self._result(result)
             self.flush_urcs()
 

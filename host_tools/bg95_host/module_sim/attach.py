@@ -18,6 +18,10 @@ class Attachment:
     """Bytes between a host and a module, on an asyncio loop."""
 
     path = ""
+    paced = False  # whether the hardware itself takes the time that bytes take
+
+    def set_baud(self, baud: int) -> None:
+        """The module changed its rate; only a real line has one."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -180,6 +184,8 @@ class TcpAttachment(Attachment):
 class SerialAttachment(Attachment):
     """A serial device, for instance a USB-UART adapter wired to a board."""
 
+    paced = True
+
     def __init__(self, device: str, baud: int) -> None:
         import serial
 
@@ -188,6 +194,9 @@ class SerialAttachment(Attachment):
         self._fd = os.dup(self._port.fileno())
         os.set_blocking(self._fd, False)
         self.path = device
+
+    def set_baud(self, baud: int) -> None:
+        self._port.baudrate = baud
 
     def close(self) -> None:
         super().close()

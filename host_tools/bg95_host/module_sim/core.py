@@ -74,6 +74,7 @@ class Module:
         self.counters: Counter[str] = Counter()
         self.rng = random.Random(options.seed)
         self.on_pin: Callable[[str, int], None] | None = None
+        self.on_baud: Callable[[int], None] | None = None
         self.pins = {"PWRKEY": 1, "RESET_N": 1, "DTR": 0, "STATUS": 0, "RI": 1, "DCD": 1}
         self._trace = Trace(options.trace, name)
         self._keylog = _open_keylog(options.keylog) if options.keylog else None
@@ -113,8 +114,8 @@ class Module:
         self.open_files: dict[int, Any] = {}
         self.next_handle = 1
         self.port = AtPort(self)
-        self.baud = self.wanted_baud = self.nv.baud
-        self.rx.baud = self.tx.baud = self.baud
+        self.wanted_baud = self.nv.baud
+        self.set_baud(self.nv.baud)
 
     # -- time and bytes ------------------------------------------------------------------------
 
@@ -232,6 +233,13 @@ class Module:
     def set_baud(self, baud: int) -> None:
         """The module's UART changes its rate (spec 2.5)."""
         self.baud = self.rx.baud = self.tx.baud = baud
+        if self.on_baud:
+            self.on_baud(baud)
+
+    def drive_carrier(self) -> None:
+        """DCD, low active: on in data mode, or always under AT&C0 (spec 2.1)."""
+        on = self.port.data is not None or self.profile.dcd_mode == 0
+        self.drive_pin("DCD", 0 if on else 1)
 
     # -- reports -------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ objects, called in the module's time; `TlsPeer` is a real TLS server without a s
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -80,15 +81,17 @@ class TlsPeer(Peer):
             self.on_data(link, plain)
 
     def say(self, data: bytes) -> None:
-        """Send plaintext on every connection."""
+        """Send plaintext on every connection whose handshake is done."""
         for link, session in self.sessions.items():
-            session.sendall(data)
+            with contextlib.suppress(SSL.Error):
+                session.sendall(data)
             self._flush(link)
 
     def close(self) -> None:
         """Close every connection in order: close_notify, then the transport."""
         for link, session in self.sessions.items():
-            session.shutdown()
+            with contextlib.suppress(SSL.Error):  # the handshake is not done yet
+                session.shutdown()
             self._flush(link)
             link.hang_up()
         self.sessions.clear()

@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+LOWEST_BAUD, HIGHEST_BAUD = 300, 4_000_000
+
 
 @dataclass
 class SimOptions:
@@ -32,3 +34,7 @@ class SimOptions:
     powered: bool = True
     registered_after_s: float = 0.0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not LOWEST_BAUD <= self.baud <= HIGHEST_BAUD:
+            raise ValueError(f"the rate is {LOWEST_BAUD} to {HIGHEST_BAUD} bit/s, not {self.baud}")

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -13,6 +14,7 @@ from .attach import Attachment, open_attachment
 from .core import Module
 from .net_asyncio import AsyncioNet
 from .options import SimOptions
+from .view import Snapshot, snapshot
 
 INPUT_HIGH = 4096  # bytes on the wire at which the host is made to wait
 
@@ -33,10 +35,13 @@ class SimModule:
         self._in_pump = False
         self._stopped = False
         self.path = attachment.path
+        if attachment.paced:
+            options = replace(options, pace=False)
         self._net = AsyncioNet(loop, self._deliver)
         self.module = Module(
             options, self._net, self._now(), host_time=datetime.now(timezone.utc), name=name
         )
+        self.module.on_baud = attachment.set_baud
         attachment.start(loop, self._host_wrote, self._host_ready)
         self._pump()
 
@@ -192,6 +197,10 @@ class SimServer:
             raise
         self.modules.append(module)
         return module
+
+    def snapshots(self) -> list[Snapshot]:
+        """What every module is doing, as `view.render` shows it."""
+        return self._call(lambda: [snapshot(each.module, each.path) for each in self.modules])
 
     def remove_module(self, module: SimModule) -> None:
         """Stop one module."""

@@ -46,8 +46,16 @@ _setting("E", "echo", 0, 1)
 _setting("Q", "quiet", 0, 1)
 _setting("V", "verbose", 0, 1)
 _setting("X", "x", 0, 1, 2, 3, 4)
-_setting("&C", "dcd_mode", 0, 1)
 _setting("&D", "dtr_mode", 0, 1, 2)
+
+C = Command("&C", Family.GENERAL, "2.1")
+
+
+@C.execute_with(OneOf("value", (0, 1), default=0))
+def carrier_detect(m: Any, value: int) -> None:
+    m.profile.dcd_mode = value
+    m.drive_carrier()
+
 
 REGISTERS = {0: 255, 3: 127, 4: 127, 5: 127, 6: 10, 7: 255, 8: 255, 10: 254}
 S = Command("S", Family.GENERAL, "2.1")
