@@ -1,0 +1,60 @@
+"""Make one flashable file: a MicroPython firmware with driver, wiring and app in its file system."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the sub-command."""
+    app.command("image", help=__doc__)(_image)
+
+
+def _image(
+    board: Annotated[str, typer.Option(help="A folder of boards/.")],
+    firmware: Annotated[
+        Path, typer.Option(metavar="FILE", help="MicroPython: .uf2 for RP2, .bin for ESP32.")
+    ],
+    app: Annotated[Path | None, typer.Option(metavar="FILE", help="Becomes main.py.")] = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE[:PATH]", help="One more file, PATH on the board; repeatable."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="[build/image/BOARD...]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from bg95_host.errors import ToolError
+
+    try:
+        from bg95_host import image
+    except ModuleNotFoundError as missing:
+        raise ToolError(
+            f"{missing.name} is not installed: use `make image`, or pip install 'bg95_host[image]'"
+        ) from missing
+
+    console = Console(quiet=as_json, highlight=False)
+    with console.status("compiling the driver, writing the file system"):
+        made = image.make(board, firmware, output, app, dict(map(_split, file or ())))
+    if as_json:
+        print(json.dumps({**asdict(made), "path": str(made.path)}))
+        return
+    for path, size in made.files.items():
+        console.print(f"{size:9,} B  {path}", style="dim")
+    total = made.path.stat().st_size
+    console.print(f"[green]✓[/] {made.path} ({total:,} bytes), files at 0x{made.offset:x}")
+    console.print(f"  to flash: {made.how_to_flash}", soft_wrap=True)
+
+
+def _split(word: str) -> tuple[str, Path]:
+    source, _, path = word.partition(":")
+    return path or Path(source).name, Path(source)
