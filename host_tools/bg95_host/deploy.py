@@ -20,7 +20,7 @@ from bg95_host.mpremote_link import BoardError, BoardLink
 
 PACKAGE_DIR = "/lib/bg95"
 _NEW = ".new"
-_OLDEST = (1, 24)
+OLDEST_FIRMWARE = (1, 24)
 
 Progress = Callable[[str, int, int], None]  # file, bytes copied, bytes in all
 
@@ -117,11 +117,11 @@ def inspect(link: BoardLink) -> Firmware:
     if name != "micropython":
         raise DeployError(f"the board on {link.port} runs {name}; bg95 needs MicroPython")
     number = tuple(part for part in version if isinstance(part, int))
-    if number[:2] < _OLDEST or mpy_word & 0xFF != mpy.BYTECODE_VERSION:
+    if number[:2] < OLDEST_FIRMWARE or mpy_word & 0xFF != mpy.BYTECODE_VERSION:
         running = ".".join(map(str, number))
         raise DeployError(
             f"the firmware on {link.port} is MicroPython {running}, and bg95 needs "
-            f"{_OLDEST[0]}.{_OLDEST[1]} or newer: update it (https://micropython.org/download)"
+            f"{OLDEST_FIRMWARE[0]}.{OLDEST_FIRMWARE[1]} or newer: update it (https://micropython.org/download)"
         )
     arch = mpy_word >> 10 & 0xF
     known = mpy.ARCHITECTURES[arch] if arch < len(mpy.ARCHITECTURES) else ""

@@ -20,6 +20,7 @@ from bg95_host.errors import ToolError
 
 _READ_S = 5  # mpremote looks at its own deadlines this often where a read blocks (ptys)
 _CONNECT_S = 10
+_SILENCE_S = 60  # a slow board renames and hashes files for as long without a word
 _BUSY_S = 1.0  # a program that is just ending still holds the port
 _BUSY = "another program uses it; close that first"
 _CTRL_C = b"\x03"
@@ -118,7 +119,10 @@ class BoardLink:
     def execute(self, program: str) -> str:
         """Run a short program; what it printed."""
         with self._translated():
-            return self.transport.exec(program).decode(errors="replace").replace("\r\n", "\n")
+            output, error = self.transport.exec_raw(program, timeout=_SILENCE_S)
+            if error:
+                raise TransportExecError(output, error.decode(errors="replace"))
+            return output.decode(errors="replace").replace("\r\n", "\n")
 
     def evaluate(self, expression: str) -> object:
         """The value of an expression whose repr() is a literal."""

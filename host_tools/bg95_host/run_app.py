@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bg95_host.deploy import deploy
 from bg95_host.errors import ToolError
 from bg95_host.mpremote_link import BoardError, BoardLink
 from bg95_host.rigs import Rig
@@ -26,7 +25,7 @@ def run_app(rig: Rig, app: Path, on_output: Callable[[bytes], None]) -> None:
     except (OSError, UnicodeDecodeError) as e:
         raise ToolError(f"{app} cannot be read: {e}") from e
     try:
-        deploy(rig.port, rig.board, reset=False)
+        rig.install()
         with BoardLink(rig.port) as link:
             link.run(program, on_output)
     except BoardError:

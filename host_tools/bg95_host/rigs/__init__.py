@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bg95_host.module_sim import SimOptions
 
 # name on the command line -> module here; each has `from_options(RigOptions)`
-RIGS = {"virtual": "virtual"}
+RIGS = {"virtual": "virtual", "pico-emulator": "pico_emulator"}
 
 
 class RigError(ToolError):
@@ -99,6 +99,12 @@ class Rig(ABC):
     @abstractmethod
     def close(self) -> None:
         """End everything the rig has started; harmless when repeated."""
+
+    def install(self) -> None:
+        """Bring the driver that the board holds up to date; the board is reset."""
+        from bg95_host.deploy import deploy
+
+        deploy(self.port, self.board, reset=False)
 
     @abstractmethod
     def check(self) -> None:

