@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CR, LF, BACKSPACE = 0x0D, 0x0A, 0x08
+SLOW = 0.9  # of the maximum response time, where trait slow_answers asks for it
 ECHO_STEP = 16  # bytes echoed together: what a UART FIFO holds
 NUMERIC_RESULTS = {"OK": 0, "CONNECT": 1, "RING": 2, "NO CARRIER": 3, "ERROR": 4}
 
@@ -93,35 +94,43 @@ class AtPort:
             self._edit(data)
 
     def _edit(self, data: bytes) -> None:
-        for byte in data:
-            if byte == LF and self._after_cr and self._m.traits.ignore_lf:
-                self._after_cr = False
-                continue
-            self._after_cr = byte == CR
-            if self._m.profile.echo:
-                self._m.transmit(bytes((byte,)))
-            if byte == CR:
-                self._end_of_line()
-            elif byte == BACKSPACE:
-                del self._line[-1:]
-            elif len(self._line) < self._m.traits.line_limit:
-                self._line.append(byte)
-            else:
-                self._too_long = True
-            if bytes(self._line).upper() == b"A/":
-                self._line[:] = self._last_line
-                self._end_of_line()
+        """Add the bytes of one step to the line; a CR can only be the last of them."""
+        if self._after_cr and self._m.traits.ignore_lf and data[0] == LF:
+            data = data[1:]
+        self._after_cr = data.endswith(b"\r")
+        if self._m.profile.echo:
+            self._m.transmit(data)
+        text = data[:-1] if self._after_cr else data
+        if BACKSPACE in text:
+            for byte in text:
+                if byte == BACKSPACE:
+                    del self._line[-1:]
+                else:
+                    self._line.append(byte)
+        else:
+            self._line += text
+        if len(self._line) > self._m.traits.line_limit:
+            self._too_long = True
+            del self._line[self._m.traits.line_limit :]
+        if self._after_cr:
+            self._end_of_line()
+        elif len(self._line) == 2 and self._line.upper() == b"A/":
+            self._line[:] = self._last_line
+            self._end_of_line()
 
     def _end_of_line(self) -> None:
         line, too_long = bytes(self._line), self._too_long
         self._line.clear()
         self._too_long = False
-        if not line.strip():
+        if not line.strip(b" "):
             return
         try:
             if too_long:
                 raise LineError("the line is too long")
-            calls = parse_line(line.decode("latin-1").strip())
+            text = line.decode("latin-1").strip(" ")
+            if self._m.traits.mixed_case_at:
+                text = text[:2].upper() + text[2:]
+            calls = parse_line(text)
         except LineError as error:
             self._refuse(line, str(error))
             return
@@ -167,6 +176,8 @@ class AtPort:
         """Faults may refuse, delay or swallow the command."""
         self._m.faults.command_started(call.name)
         delay = self._m.faults.delay(call.name)
+        if delay is not None and self._m.traits.slow_answers:
+            delay += SLOW * self._command.max_time
         if delay:
             self._wait(delay, lambda: self._guarded(lambda: self._start(call)))
         elif delay is not None:
@@ -471,6 +482,8 @@ class _Reader:
 
     def _restart_idle(self) -> None:
         if self.wanted.idle is not None:
+            if self._idle and not self.wanted.idle_restarts:
+                return
             if self._idle:
                 self._idle.cancel()
             self._idle = self.module.after(self.wanted.idle, self._timed_out)

@@ -18,6 +18,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -102,7 +103,7 @@ class Module:
         self.profile = self.nv.profile.stored()
         self.profile.cmee = self.traits.factory_cmee
         self.radio = Radio(self.traits.sim)
-        self.pdp = {cid: PdpContext() for cid in range(1, 17)}
+        self.pdp = {cid: self._pdp_at_boot(cid) for cid in range(1, 17)}
         self.ssl = {ctx: SslContext() for ctx in range(6)}
         self.tcpip = TcpipOptions()
         self.sockets: dict[int, Socket] = {}
@@ -116,6 +117,12 @@ class Module:
         self.port = AtPort(self)
         self.wanted_baud = self.nv.baud
         self.set_baud(self.nv.baud)
+
+    def _pdp_at_boot(self, cid: int) -> PdpContext:
+        known = getattr(self, "pdp", {}).get(cid)
+        if known is None or not self.traits.qicsgp_survives:
+            return PdpContext()
+        return replace(known, active=False, lost=False)
 
     # -- time and bytes ------------------------------------------------------------------------
 

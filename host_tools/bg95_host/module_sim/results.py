@@ -112,13 +112,15 @@ class Until:
 class Receive:
     """Take host input as data. Yields the bytes; see `AtPort` for when it ends.
 
-    `count` bytes, or up to one of `ends` (then the ending byte is the last one yielded).
-    `idle` seconds without a byte also end it. `ack_every` bytes are acknowledged with `A`.
+    `count` bytes, or up to one of `ends` (then the ending byte is the last one yielded). `idle`
+    seconds without a byte (or from the start, where bytes do not restart them) also end it.
+    `ack_every` bytes are acknowledged with `A`.
     """
 
     count: int
     ends: bytes = b""
     idle: float | None = None
+    idle_restarts: bool = True
     ack_every: int = 0
     echo: bool = False
     abort_on_escape: bool = False

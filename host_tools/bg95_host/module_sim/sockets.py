@@ -379,7 +379,7 @@ class Socket:
         self._transparent = True
         self.mode = TRANSPARENT
         self._m.last_transparent = self
-        if self.received:
+        if self.received and self._m.traits.flush_on_return:
             data = self.read(len(self.received))
             self._m.trace("module", len=len(data))
             self._m.transmit(data)

@@ -64,6 +64,10 @@ TRAITS: dict[str, Trait] = {
         Trait("prompt_crlf", True, "CRLF before the > of the send prompt", "3.1"),
         Trait("prompt_space", True, "a space after the > of the send prompt", "3.1, 3.7"),
         Trait("command_latency_s", 0.002, "time from a command's CR to its first answer", "2"),
+        Trait(
+            "slow_answers", False, "commands take nearly their documented maximum time", "1.6, 2"
+        ),
+        Trait("mixed_case_at", False, "At and aT start a command line too", "3.4"),
         Trait("ignore_lf", True, "LF after CR in host input is ignored", "0.3"),
         Trait(
             "urc_placement",
@@ -159,6 +163,7 @@ TRAITS: dict[str, Trait] = {
             "3.5",
             ("closed_first", "pdpdeact_first"),
         ),
+        Trait("qicsgp_survives", False, "AT+QICSGP survives a restart", "3.6"),
         Trait("dns_s", 0.0, "time that a name takes to resolve", "2.6.6"),
         Trait("dns_busy_first", False, "a dnsgip,564 precedes the answer", "2.6.6"),
         Trait("ping_ms", 150, "round trip of AT+QPING", "2.6.8"),
@@ -170,6 +175,13 @@ TRAITS: dict[str, Trait] = {
             "more than 1460 bytes before Ctrl-Z: error, or send at 1460",
             "3.1",
             ("error", "send"),
+        ),
+        Trait(
+            "send_refused",
+            "before",
+            "a send on a dead connection: ERROR before the prompt, or after the data",
+            "1.6.3",
+            ("before", "after"),
         ),
         Trait("send_idle_s", 0.0, "give up on an unfinished send after this time; 0: never", "3.1"),
         Trait("send_buffer", 14600, "bytes taken before SEND FAIL", "3.1"),
@@ -221,6 +233,7 @@ TRAITS: dict[str, Trait] = {
             "3.5",
             ("ok", "error"),
         ),
+        Trait("close_urc", False, "a local close prints the closed URC too", "1.6.5"),
         Trait("close_s", 0.0, "time that AT+QSSLCLOSE takes, within its timeout", "1.6.5"),
         Trait(
             "close_resets_context",
@@ -255,6 +268,8 @@ TRAITS: dict[str, Trait] = {
             "1.6.2",
             ("error", "urc"),
         ),
+        Trait("flush_on_return", True, "back in transparent mode, buffered data goes out", "1.4.3"),
+        Trait("ato_resumes", True, "ATO works after +++ (not on an EG800K)", "field notes"),
         Trait("handshake_timeout_error", 569, "<err> after negotiatetime", "1.8"),
         Trait("geterror_space", False, "a space after the comma of +QIGETERROR", "2.6.4"),
         Trait("urc_sets_geterror", False, "a failed open also sets AT+QIGETERROR", "1.8"),
@@ -263,6 +278,8 @@ TRAITS: dict[str, Trait] = {
         Trait("crypt_iv", "0" * 32, "the IV of AT+QSSLCRYPT, hex", "1.6.7"),
         # files
         Trait("ufs_prefix", False, "file names are listed with UFS: in front", "2.8"),
+        Trait("echo_upload", False, "AT+QFUPL echoes the file under ATE1", "2.8.1"),
+        Trait("upload_timeout_restarts", True, "every byte restarts AT+QFUPL's timeout", "2.8.1"),
         Trait("upload_test_free", False, "AT+QFUPL=? prints the free size as a number", "2.8.1"),
         Trait("ack_framed", False, "CRLF around the A of ACK mode", "2.8.1"),
         Trait("ack_after_last", False, "an A also after a full last block", "2.8.1"),
@@ -277,6 +294,7 @@ TRAITS: dict[str, Trait] = {
         Trait(
             "missing_items", "", "AT+QSSLCFG items that this firmware lacks, by |", "field notes"
         ),
+        Trait("path_must_exist", False, "AT+QSSLCFG refuses a file that is not there", "1.6.1"),
         Trait("suite_lower", False, "AT+QSSLCFG prints suites in lower case", "1.6.1"),
         Trait("paths_quoted", True, "AT+QSSLCFG prints paths in quotes", "1.6.1"),
         Trait(

@@ -141,7 +141,7 @@ O = Command("O", Family.GENERAL, "1.4.3")  # noqa: E741 - the command's name
 def online(m: Any, value: int) -> Any:
     """Back to the connection that left transparent mode last (spec 1.4.3)."""
     socket = m.last_transparent
-    if socket is None or socket.state is not State.CONNECTED:
+    if socket is None or socket.state is not State.CONNECTED or not m.traits.ato_resumes:
         return NO_CARRIER
     return EnterData(socket)
 

@@ -122,7 +122,14 @@ def qfupl(m: Any, name: str, size: int, timeout: int, ack: int) -> Iterator[Any]
         raise CmeError(NO_SPACE)
     yield Word("CONNECT")
     data, aborted = yield from _upload(
-        Receive(size, idle=timeout, ack_every=BLOCK if ack else 0, abort_on_escape=True)
+        Receive(
+            size,
+            idle=timeout,
+            idle_restarts=m.traits.upload_timeout_restarts,
+            ack_every=BLOCK if ack else 0,
+            echo=m.traits.echo_upload,
+            abort_on_escape=True,
+        )
     )
     m.flash.put(name, data)
     if data and m.faults.corrupts_upload():

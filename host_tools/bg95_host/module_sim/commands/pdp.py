@@ -77,6 +77,8 @@ def qiact_write(m: Any, context_id: int) -> Iterator[Any]:
     if context.lost and m.traits.pdp_needs_qideact:
         raise TcpipError(570)
     yield Wait(m.traits.pdp_activation_s)
+    if m.faults.stack_is_dead():
+        raise TcpipError(561)  # only a restart cures it, field notes
     if not (m.radio.registered and m.radio.attached):
         raise TcpipError(561)
     if sum(other.active for other in m.pdp.values()) >= MOST_ACTIVE:

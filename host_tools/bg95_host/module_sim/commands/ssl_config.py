@@ -35,9 +35,12 @@ def qsslcfg(m: Any, name: str, ctx_id: int, value: Param | None) -> Iterator[str
         yield f'+QSSLCFG: "{name}",{ctx_id},{_shown(m, name, context.values[name])}'
         return
     try:
-        context.values[name] = _parsed(name, value, m.traits.quoted_numbers)
+        parsed = _parsed(name, value, m.traits.quoted_numbers)
     except ValueError:
         raise TcpipError(552) from None
+    if CONFIG_ITEMS[name].kind == "path" and m.traits.path_must_exist and parsed not in m.flash:
+        raise TcpipError(552)
+    context.values[name] = parsed
 
 
 def _shown(m: Any, name: str, value: Any) -> str:

@@ -86,7 +86,7 @@ def ssl_socket(m: Any, client_id: int) -> Socket:
     return socket
 
 
-QSSLSEND = Command("+QSSLSEND", Family.SSL, "1.6.3", test="(0-11)[,(1-1460)]", max_time=120)
+QSSLSEND = Command("+QSSLSEND", Family.SSL, "1.6.3", test="(0-11)[,(1-1460)]")
 
 
 @QSSLSEND.write(CLIENT_ID, Int("sendlen", 1, MOST_SENT, default=None))
@@ -97,7 +97,7 @@ def qsslsend(m: Any, client_id: int, size: int | None) -> Iterator[Any]:
 
 def send(m: Any, socket: Socket, size: int | None, echo: bool) -> Iterator[Any]:
     """Prompt, data, SEND OK: the same for SSL and TCP (spec 3.1)."""
-    if socket.state is not State.CONNECTED:
+    if socket.state is not State.CONNECTED and m.traits.send_refused == "before":
         raise TcpipError(567)
     yield Raw(_prompt(m))
     idle = m.traits.send_idle_s or None
@@ -214,8 +214,11 @@ def qsslclose(m: Any, client_id: int, timeout: int) -> Iterator[Any]:
 def close(m: Any, socket: Socket, timeout: int) -> Iterator[Any]:
     """Blocks the port until the connection is down (spec 1.6.5)."""
     yield Wait(min(m.traits.close_s, timeout))
+    was_connected = socket.state is State.CONNECTED
     if not m.faults.leaks_id():
         socket.close(timeout)
+    if was_connected and m.traits.close_urc:
+        m.urc(f'{socket.prefix}: "closed",{socket.client_id}')
 
 
 QSSLSTATE = Command("+QSSLSTATE", Family.SSL, "1.6.6", test="")
