@@ -1,5 +1,7 @@
 """bg95: TLS sockets over the TLS stack of a Quectel BG95, BG77 or BG600L modem, for MicroPython."""
 
+import sys
+
 from .connection import BUFFER, DIRECT_PUSH, TRANSPARENT
 from .context import CERT_NONE, CERT_REQUIRED, SSLContext
 from .errors import (
@@ -15,3 +17,20 @@ from .modem import Modem
 from .socket import SSLSocket
 
 __version__ = "0.1.0"
+
+
+def install(modem, ctx):
+    """Run socket libraries unmodified over the modem, see compat.install()."""
+    from .compat import install
+
+    install(modem, ctx)
+
+
+def __getattr__(name):
+    """Parts that not every program needs are imported when they are used first: bg95.aio."""
+    module = __name__ + "." + name
+    try:
+        __import__(module)
+    except ImportError:
+        raise AttributeError("module 'bg95' has no attribute '%s'" % name)
+    return sys.modules[module]

@@ -7,8 +7,9 @@ field notes 1: reopening gives 563). An ID whose close did not get through is di
 from time import ticks_add, ticks_diff, ticks_ms
 
 from . import at as _at
-from .connection import TRANSPARENT, Buffers
+from .connection import CLOSED, TRANSPARENT, Buffers
 from .errors import ECONNRESET, EMFILE, ConnectError, ModemError, TimeoutError
+from .job import Job
 from .limits import ANSWER_MS, CLIENTS, CLOSE_S, OPEN_MS
 from .network import ip_run, settle
 from .socket import SSLSocket
@@ -45,6 +46,13 @@ class Clients:
             turn += 1
             if turn == CLIENTS:
                 turn = 0
+
+    def any(self):
+        """Whether a socket is open (or about to be). No allocation."""
+        for socket in self.table:
+            if socket is not None:
+                return True
+        return False
 
     def _socket(self):
         """The socket whose ID is the line's next field, or None. No allocation."""
@@ -90,14 +98,25 @@ class Clients:
     def open(self, context, host, port, mode, timeout_ms, progress):
         """Flow: open a connection; returns its SSLSocket. On any error the client ID is freed."""
         socket = yield from self._allocate(context, mode)
-        done = False
         try:
             yield from self._connect(socket, host, port, timeout_ms, progress)
-            done = True
-        finally:
-            if not done:
-                self.release(socket)
+        except GeneratorExit:
+            Job(
+                self._modem, self._abandon(socket)
+            )  # cancelled: the module may have opened it by now
+            raise
+        except BaseException:
+            self.release(socket)
+            raise
         return socket
+
+    def _abandon(self, socket):
+        """Flow: close what nobody waits for any more; its client ID stays taken meanwhile."""
+        socket._state = CLOSED
+        try:
+            yield from self._give_up(socket.client_id)
+        finally:
+            self.release(socket)
 
     def _allocate(self, context, mode):
         buffers = None

@@ -166,9 +166,7 @@ class Connection(io.IOBase):
             self._raise()
 
     def _raise(self):
-        if self._state == FAILED:
-            raise DisconnectedError(self._why, errno=self._errno)
-        raise DisconnectedError("the socket is closed", errno=ENOTCONN)
+        raise DisconnectedError(self._why, errno=self._errno)
 
     # -- the work poll() does ----------------------------------------------------------------------
 

@@ -229,6 +229,18 @@ class SSLContext:
         """
         return self._modem.run(self._connect(host, port, mode, timeout_ms, progress))
 
+    def wrap_socket(
+        self, sock, *, server_side=False, server_hostname=None, do_handshake_on_connect=True
+    ):
+        """Open the connection that `sock`, a bg95.compat socket, was told to connect(); as ssl.SSLContext's.
+
+        server_hostname: the name to open, to send as SNI and to check; default what connect() was told. Blocks as
+        the socket's timeout says, or opens meanwhile where do_handshake_on_connect is False.
+        """
+        from .compat import wrap
+
+        return wrap(self, sock, server_side, server_hostname, do_handshake_on_connect)
+
     def _connect(self, host, port, mode, timeout_ms, progress=None):
         """Flow of connect()."""
         address = quoted("host", host, HOST_MAX)

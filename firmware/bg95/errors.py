@@ -13,6 +13,7 @@ _ERRNO = (
 )
 
 EIO = 5
+EBADF = 9
 EBUSY = 16
 ENODEV = 19
 EINVAL = 22

@@ -81,6 +81,7 @@ class Modem:
         self.contexts = [
             None
         ] * CONTEXTS  # the SSLContext of each ID: they are set up anew after a restart
+        self.jobs = []  # flows that poll() drives, see job.py
         self._handlers = []
         self._urcs = None  # lines for on_urc() handlers, made with the first of them
         self._steps = self.sockets.step
@@ -94,15 +95,24 @@ class Modem:
     def poll(self):
         """Do what can be done now: move bytes, handle answers and URCs, start what sockets need.
 
-        Never blocks, never allocates (but for one bytes object for each URC a handler of on_urc() is given).
+        Never blocks, never allocates (but for what jobs do, and one bytes object for each URC a handler of
+        on_urc() is given).
         """
         self._polls()
         self._steps()
+        i = len(self.jobs)
+        while i:  # backwards, since a job that ends takes itself off the list
+            i -= 1
+            self.jobs[i].step()
         if self._urcs is not None and self._urcs.any():
             self._deliver()
 
     def run(self, flow):
-        """Drive a flow to its end and return its result. Blocks."""
+        """Drive a flow to its end and return its result. Blocks.
+
+        Every blocking call of the driver ends in `return run(flow)` and does nothing after it: this is what
+        bg95.aio relies on, which awaits the flow instead.
+        """
         try:
             while True:
                 next(flow)
@@ -186,10 +196,10 @@ class Modem:
         """
         if on is None:
             return self.is_ready
-        if on:
-            self.run(power.start(self))
-        else:
-            self.power_off()
+        return self.run(self._active(on))
+
+    def _active(self, on):
+        yield from power.start(self) if on else power.stop(self)
         return self.is_ready
 
     def connect(
@@ -212,7 +222,7 @@ class Modem:
         modem's own, 1-16 (at most three can be active). Raises NetworkError, ValueError.
         """
         ctx = pdp_ctx_id or self.pdp_ctx_id
-        self.run(self._connect(ctx, apn, user, password, auth, pin, ip_version, timeout_ms))
+        return self.run(self._connect(ctx, apn, user, password, auth, pin, ip_version, timeout_ms))
 
     def _connect(self, *args):
         yield from self.ready()
@@ -220,12 +230,15 @@ class Modem:
 
     def disconnect(self, pdp_ctx_id=None):
         """Deactivate the PDP context (AT+QIDEACT); closes its connections. Blocks up to 40 s."""
-        self.run(network.deactivate(self, pdp_ctx_id or self.pdp_ctx_id))
+        return self.run(network.deactivate(self, pdp_ctx_id or self.pdp_ctx_id))
 
     def isconnected(self, pdp_ctx_id=None):
         """Whether the PDP context is active. Asks the module (AT+QIACT?). Blocks."""
         ctx = pdp_ctx_id or self.pdp_ctx_id
-        return self.is_ready and self.run(network.address(self, ctx)) is not None
+        return self.run(self._isconnected(ctx))
+
+    def _isconnected(self, ctx):
+        return self.is_ready and (yield from network.address(self, ctx)) is not None
 
     def ipconfig(self, param=None, *, dns=None):
         """What the PDP context has: "addr4" its IP address (str or None), "dns" both DNS servers. Blocks.
@@ -291,7 +304,7 @@ class Modem:
         """The module's clock (AT+CCLK) as machine.RTC's 8-tuple in UTC; with an 8-tuple, sets it. Blocks."""
         if t is None:
             return self.run(power.clock(self))
-        self.run(power.set_clock(self, t))
+        return self.run(power.set_clock(self, t))
 
     def set_baudrate(self, baudrate, *, save=False):
         """Change the rate of module and UART (AT+IPR); both are back at the old one where the module does not
@@ -303,17 +316,17 @@ class Modem:
                 "baudrate: one of %s, and Modem(..., baudrate=) has to say the present one"
                 % (BAUDS,)
             )
-        self.run(power.change_baud(self, baudrate, save))
+        return self.run(power.change_baud(self, baudrate, save))
 
     def flow_control(self, on):
         """Use RTS and CTS (AT+IFC=2,2); the UART has to be made with its rts, cts and flow. Blocks."""
-        self.run(self._at.run(b"AT+IFC=2,2" if on else b"AT+IFC=0,0"))
+        return self.run(self._at.run(b"AT+IFC=2,2" if on else b"AT+IFC=0,0"))
 
     def sleep(self, on):
         """Let the module sleep while DTR is high (AT+QSCLK), or wake it. The link stays registered. Blocks."""
         from . import lowpower
 
-        self.run(lowpower.sleep(self, on))
+        return self.run(lowpower.sleep(self, on))
 
     def power_saving(self, tau_s, active_s=10):
         """Ask the network for PSM (AT+CPSMS): off between periodic updates every `tau_s` seconds, reachable for
@@ -321,7 +334,7 @@ class Modem:
         """
         from . import lowpower
 
-        self.run(lowpower.power_saving(self, tau_s, active_s))
+        return self.run(lowpower.power_saving(self, tau_s, active_s))
 
     def edrx(self, cycle_s, act=4):
         """Ask for eDRX (AT+CEDRXS) with a cycle of at least `cycle_s` seconds (5.12 to 10485.76); None: off.
@@ -329,11 +342,11 @@ class Modem:
         """
         from . import lowpower
 
-        self.run(lowpower.edrx(self, cycle_s, act))
+        return self.run(lowpower.edrx(self, cycle_s, act))
 
     def functionality(self, level):
         """AT+CFUN: 0 minimum, 1 full, 4 radio off. Blocks up to 15 s."""
-        self.run(self._at.run(b"AT+CFUN=%d" % ranged("level", level, 0, 4), CFUN_MS))
+        return self.run(self._at.run(b"AT+CFUN=%d" % ranged("level", level, 0, 4), CFUN_MS))
 
     def network_time(self, follow=None):
         """The network's time in UTC as an 8-tuple, None where it gave none (AT+QLTS=1). follow True or False: keep
@@ -360,8 +373,8 @@ class Modem:
 
     def reset(self):
         """Restart the module (AT+CFUN=1,1, or PWRKEY) and set it up again. Open sockets fail. Blocks ~10 s."""
-        self.run(power.reset(self))
+        return self.run(power.reset(self))
 
     def power_off(self):
         """Switch the module off (AT+QPOWD). Blocks up to 65 s (AT 2.11)."""
-        self.run(power.stop(self))
+        return self.run(power.stop(self))

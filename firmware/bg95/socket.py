@@ -25,6 +25,7 @@ from .connection import (
     TRANSPARENT,
 )
 from .errors import (
+    EBADF,
     ECONNRESET,
     EINVAL,
     EMSGSIZE,
@@ -33,6 +34,7 @@ from .errors import (
     ModemError,
     TimeoutError,
 )
+from .job import Job
 from .limits import ASK_MS, PROMPT_MS, RECV_MAX, RETRY_MS, SEND_MAX, SEND_MS, ranged
 from .network import pause
 from .transparent import Transparent
@@ -43,6 +45,7 @@ _POLL_RD = const(1)
 _POLL_WR = const(4)
 _POLL_ERR = const(8)
 _POLL_HUP = const(16)
+_POLL_NVAL = const(32)
 
 
 class SSLSocket(Transparent):
@@ -60,6 +63,7 @@ class SSLSocket(Transparent):
         super().__init__(modem, context, client_id, mode, buffers)
         self._chunks = modem._chunks
         self._timeout_ms = -1  # -1 for ever, 0 not at all
+        self._closing = False  # close() is under way
         self._excess = 0  # bytes of a datagram that its reader had no room for
 
     # -- waiting -----------------------------------------------------------------------------------
@@ -89,15 +93,18 @@ class SSLSocket(Transparent):
                 return 0
             if self._state >= FAILED:
                 self._raise()
+            self._ask_again()
             if self._timeout_ms == 0:
                 return -1
-            now = ticks_ms()
-            if self._timeout_ms > 0 and ticks_diff(now, start) >= self._timeout_ms:
+            if self._timeout_ms > 0 and ticks_diff(ticks_ms(), start) >= self._timeout_ms:
                 raise TimeoutError("nothing received in %d ms" % self._timeout_ms)
-            if self._mode == BUFFER and ticks_diff(now, self._asked_at) >= ASK_MS:
-                self._hint = True
-                self._asked_at = now
             self._modem.idle()
+
+    def _ask_again(self):
+        """Who wants to read asks by itself once a second: modules lose recv URCs (field notes 3.2)."""
+        if self._mode == BUFFER and ticks_diff(ticks_ms(), self._asked_at) >= ASK_MS:
+            self._hint = True
+            self._asked_at = ticks_ms()
 
     def _wait_sent(self):
         """Wait until nothing is being sent. False where a non-blocking socket would wait."""
@@ -255,9 +262,11 @@ class SSLSocket(Transparent):
         """Send buf, or as MicroPython's streams do buf[:off] / buf[off:off+n]. Returns how many bytes were taken.
 
         A blocking socket takes all. Small writes are gathered: see flush() and `flush_ms`. What does not fit is
-        sent straight from `buf`. A non-blocking socket takes what fits, None where nothing does. No allocation on
-        a blocking socket.
+        sent straight from `buf`. A non-blocking socket takes what fits, None where nothing does. A str is sent as
+        UTF-8. No allocation on a blocking socket, but for a str.
         """
+        if isinstance(buf, str):
+            buf = buf.encode()
         if n is None:
             n = len(buf) if off is None else off
             off = 0
@@ -310,7 +319,7 @@ class SSLSocket(Transparent):
         if not 0 < len(data) <= SEND_MAX or b"\x1a" in data or b"\x1b" in data:
             raise ValueError("text: 1 to %d bytes without Ctrl-Z and ESC" % SEND_MAX)
         self._check_open()
-        self._modem.run(self._send_text(data))
+        return self._modem.run(self._send_text(data))
 
     def _send_text(self, data):
         at = self._at
@@ -391,8 +400,8 @@ class SSLSocket(Transparent):
     # -- the rest of a socket ------------------------------------------------------------------------
 
     def _check_open(self):
-        if self._state == CLOSED:
-            self._raise()
+        if self._state == CLOSED or self._closing:
+            raise DisconnectedError("the socket is closed", errno=EBADF)
 
     def settimeout(self, seconds):
         """None: wait for ever; 0: never wait; else seconds (int or float) for each read or write."""
@@ -427,11 +436,15 @@ class SSLSocket(Transparent):
 
     def _poll(self, events):
         self._modem.poll()
+        if self._closing:
+            return _POLL_NVAL
         ready = 0
         if self._w and self._src is None and events & _POLL_RD and not self._ready():
             self._push()
         if self._ready() or self._state >= ENDED:
             ready |= events & _POLL_RD
+        elif events & _POLL_RD:
+            self._ask_again()
         if self._src is None and self._state == OPEN and self._w < SEND_MAX:
             ready |= events & _POLL_WR
         if self._state >= ENDED:
@@ -482,18 +495,20 @@ class SSLSocket(Transparent):
 
     def close(self):
         """Send what was gathered, close the connection (AT+QSSLCLOSE) and free the client ID. Blocks up to 10 s
-        plus what the sending takes. Closing twice is harmless. No error: what is closed cannot fail any more.
+        plus what the sending takes; a non-blocking socket leaves it to poll(). Closing twice is harmless. No
+        error: what is closed cannot fail any more.
         """
-        if self._state == CLOSED:
-            return
-        try:
-            self._modem.run(self._close())
-        except ModemError:
-            pass  # the ID stays marked as dirty, and is closed before it is used again
+        if self._state == CLOSED or self._closing:
+            return None
+        if self._timeout_ms == 0:
+            Job(self._modem, self._close())
+            return None
+        return self._modem.run(self._close())
 
     def _close(self):
         """Flow of close()."""
         modem = self._modem
+        self._closing = True
         try:
             if self._state == OPEN:
                 yield from self._drain()
@@ -501,6 +516,8 @@ class SSLSocket(Transparent):
                 yield from self._leave_raw()
             self._state = CLOSED
             yield from modem.sockets.close_id(self.client_id)
+        except ModemError:
+            pass  # the ID stays marked as dirty, and is closed before it is used again
         finally:
             self._state = CLOSED
             self._src = None

@@ -1,0 +1,120 @@
+"""The driver under MicroPython's asyncio: the same flows, awaited instead of waited for.
+
+    modem = bg95.aio.Modem(wiring.modem())
+    await modem.active(True)
+    await modem.connect("iot.apn")
+    reader, writer = await bg95.aio.open_connection("broker.example.com", 8883, ssl=ctx)
+
+Nothing here is busy. asyncio sleeps in select.poll, which asks each thing that a task waits for: a socket or a job
+polls the modem then, so a byte from the UART wakes who waits for it. For what no byte announces (deadlines, small
+writes that have waited for company long enough) one task, the pump, polls every TICK_MS while there is work.
+"""
+
+import asyncio
+from asyncio import core
+
+from micropython import const
+
+from .connection import BUFFER
+from .context import SSLContext
+from .job import Job
+
+TICK_MS = const(10)  # half of limits.FLUSH_MS; rxbuf=4096 holds 44 ms even at 921600 bit/s
+
+_pumps = {}  # id(modem) -> the task queue its pump is in: a new event loop needs a new pump
+
+
+def pump(modem):
+    """Make sure that the running event loop polls `modem` for as long as it has a job or an open socket."""
+    if _pumps.get(id(modem)) is not core._task_queue:
+        _pumps[id(modem)] = core._task_queue
+        core.create_task(_pump(modem))
+
+
+async def _pump(modem):
+    while modem.jobs or modem.sockets.any():
+        modem.poll()
+        await asyncio.sleep_ms(TICK_MS)
+    del _pumps[id(modem)]
+
+
+def run(modem, flow):
+    """Coroutine: drive a flow to its end and return its result. Cancelling the task stops the flow."""
+    job = Job(modem, flow)
+    pump(modem)
+    try:
+        while not job.done:
+            yield core._io_queue.queue_read(job)
+    finally:
+        job.cancel()
+    return job.result()
+
+
+class Modem:
+    """bg95.Modem with coroutines: `await` whatever blocks there; what does not block is called as it is.
+
+    `modem.files` and `modem.crypt` are the same again. `blocking` is the bg95.Modem, which SSLContext wants.
+    """
+
+    def __init__(self, blocking):
+        self.blocking = blocking
+
+    def __getattr__(self, name):
+        return _face(self.blocking, getattr(self.blocking, name))
+
+
+def _face(modem, thing):
+    """How something of the blocking driver looks from a task."""
+    if callable(thing):
+        return lambda *args, **options: _call(modem, thing, args, options)
+    return _Service(modem, thing) if hasattr(thing, "_modem") else thing
+
+
+class _Service:
+    """modem.files, modem.crypt."""
+
+    def __init__(self, modem, service):
+        self._modem = modem
+        self._service = service
+
+    def __getattr__(self, name):
+        return _face(self._modem, getattr(self._service, name))
+
+
+def _call(modem, method, args, options):
+    """Call a method of the driver. Where it would have blocked in modem.run(flow), the result is a coroutine."""
+    flows = []
+    modem.run = flows.append
+    try:
+        value = method(*args, **options)
+    finally:
+        del modem.run
+    return run(modem, flows[0]) if flows else value
+
+
+class Stream(asyncio.StreamWriter):
+    """asyncio's own, but wait_closed() waits until the module has closed the connection."""
+
+    async def wait_closed(self):
+        if self.out_buf:
+            await self.drain()
+        await run(self.s._modem, self.s._close())
+
+    aclose = wait_closed
+
+
+async def open_connection(host, port, ssl=None, server_hostname=None, timeout_ms=None):
+    """Open a TLS connection; returns (StreamReader, StreamWriter), as asyncio.open_connection().
+
+    ssl: a bg95.SSLContext (anything else: the one given to bg95.install()). server_hostname: the name to open and
+    to check instead of `host`. timeout_ms: as SSLContext.connect(). Raises ConnectError, TimeoutError, ValueError.
+    """
+    if not isinstance(ssl, SSLContext):
+        from .compat import policy
+
+        ssl = policy()
+    name = server_hostname or host
+    socket = await run(ssl._modem, ssl._connect(name, port, BUFFER, timeout_ms))
+    socket.setblocking(False)
+    stream = Stream(socket)
+    return stream, stream

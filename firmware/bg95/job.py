@@ -1,0 +1,60 @@
+"""Job: a flow that poll() drives, beside whatever else the program does.
+
+For calls that must not wait: what a non-blocking socket opens or closes, and all of bg95.aio.
+"""
+
+import io
+
+from micropython import const
+
+from .errors import EINVAL
+
+_MP_STREAM_POLL = const(3)
+
+
+class Job(io.IOBase):
+    """Every Modem.poll() takes `flow` a step further. Readable, for select.poll and asyncio, once it has ended.
+
+    poll() allocates what the flow does while there is one. A job that nobody asks keeps its error to itself.
+    """
+
+    def __init__(self, modem, flow):
+        self._modem = modem
+        self._flow = flow
+        self._value = None
+        self._error = None
+        self.done = False
+        modem.jobs.append(self)
+
+    def step(self):
+        """Called by poll()."""
+        try:
+            next(self._flow)
+        except StopIteration as e:
+            self._end(e.value)
+        except Exception as e:
+            self._end(None, e)
+
+    def _end(self, value, error=None):
+        self._value = value
+        self._error = error
+        self.done = True
+        self._modem.jobs.remove(self)
+
+    def cancel(self):
+        """Stop the flow where it is, which leaves the AT engine usable. Harmless once it has ended."""
+        if not self.done:
+            self._flow.close()
+            self._end(None)
+
+    def result(self):
+        """What the flow returned or raised."""
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    def ioctl(self, request, arg):
+        if request != _MP_STREAM_POLL:
+            return -EINVAL
+        self._modem.poll()
+        return arg if self.done else 0
