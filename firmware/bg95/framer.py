@@ -23,7 +23,10 @@ END = const(3)  # raw mode only: a line that may have ended it stands in buf[sta
 
 _CHUNK = const(256)
 
-NO_CARRIER = b"\r\nNO CARRIER\r\n"
+# What the module says where transparent mode ends: the connection is lost; it restarted; it goes down. Each starts
+# with CR LF and has its third byte in _THIRD, so that few CRs in the data need a closer look.
+_LAST_WORDS = (b"\r\nNO CARRIER\r\n", b"\r\nRDY\r\n", b"\r\nAPP RDY\r\n", b"\r\nPOWERED DOWN\r\n")
+_THIRD = b"NRAP"
 ESCAPED = b"\r\nOK\r\n"
 
 
@@ -56,6 +59,7 @@ class Framer:
         self._gap = 0
         self._raw = None  # sink of transparent mode
         self._escaping = False  # raw mode: an OK may end it, too
+        self._mark = 0  # raw mode: bytes that were held back when the OK became possible, so not it
         self._skipping = False  # inside a line that was too long
         self.stalled = False  # payload waits for room in its sink
         self.overlong = 0
@@ -81,9 +85,10 @@ class Framer:
         self._raw = sink
         self._escaping = False
 
-    def escaping(self, on):
-        """In raw mode, whether "OK" can be the module's answer to the escape sequence."""
-        self._escaping = on
+    def escaping(self):
+        """In raw mode: what arrives from now on may hold "OK", the module's answer to the escape sequence."""
+        self._escaping = True
+        self._mark = self._w - self._r
 
     # -- items -----------------------------------------------------------------------------------
 
@@ -129,7 +134,8 @@ class Framer:
         if n >= self._size:
             if self._raw is not None:
                 return False  # backpressure: the application reads too slowly
-            self.overlong += 1
+            if not self._skipping:
+                self.overlong += 1
             self._skipping = True
             # A CR at the end may be the first half of the CR LF that ends the line.
             n = 1 if self.buf[self._w - 1] == 13 else 0
@@ -224,14 +230,13 @@ class Framer:
             self.stalled = n == 0
             if not n:
                 return NOTHING
-            self._raw.put(self.buf, r, n)
-            self._r = r + n
+            self._hand_on(n)
         if self._r == self._w:
             self._r = self._w = 0
             return NOTHING
         if self._r != end:
             return NOTHING
-        if self._ends(NO_CARRIER) or (self._escaping and self._ends(ESCAPED)):
+        if self.last_word or (self._escaping and not self._mark and self._ends(ESCAPED)):
             self.start = self.pos = end + 2
             self.end = self.buf.find(b"\r", end + 2, self._w)
             return END
@@ -253,19 +258,32 @@ class Framer:
             at = buf.find(b"\r", at, w)
             if at < 0:
                 return w
-            if self._may_end(NO_CARRIER, at, w) or (
-                self._escaping and self._may_end(ESCAPED, at, w)
-            ):
+            if self._may_be_last(at, w):
+                return at
+            if self._escaping and at - self._r >= self._mark and self._may_end(ESCAPED, at, w):
                 return at
             at += 1
 
+    def _may_be_last(self, at, w):
+        if at + 1 < w and self.buf[at + 1] != 10:
+            return False
+        if at + 2 < w and self.buf[at + 2] not in _THIRD:
+            return False
+        for word in _LAST_WORDS:
+            if self._may_end(word, at, w):
+                return True
+        return False
+
     def _may_end(self, word, at, w):
-        """Whether buf[at:w] is the start of `word`, or `word` with nothing or a line end behind it."""
+        """Whether buf[at:w] is the start of `word`, or `word` with nothing or a line end behind it.
+
+        What goes on for longer than URCs would is data, or it would fill the buffer before the truth is out.
+        """
         n = len(word)
         if w - at >= n:
             if not self.buf.startswith(word, at):
                 return False
-            return w - at == n or self.buf[at + n] == 13
+            return w - at == n or (self.buf[at + n] == 13 and w - at < self._size - _CHUNK)
         i = 0
         while at + i < w:
             if self.buf[at + i] != word[i]:
@@ -279,21 +297,27 @@ class Framer:
         return self._w - self._r
 
     @property
-    def carrier_lost(self):
-        """Raw mode: the bytes held back read NO CARRIER."""
-        return self._ends(NO_CARRIER)
+    def last_word(self):
+        """Raw mode: the bytes held back read NO CARRIER, or that the module restarted."""
+        for word in _LAST_WORDS:
+            if self._ends(word):
+                return True
+        return False
 
-    def was_data(self):
-        """Raw mode: the NO CARRIER held back came from the peer: the module goes on with its own OK."""
-        return self._ends(NO_CARRIER) and self.buf.startswith(ESCAPED, self._r + len(NO_CARRIER))
+    def before_ok(self):
+        """Raw mode, escaping: how many of the bytes held back came before the module's OK; -1 while there is none."""
+        at = self.buf.find(ESCAPED, self._r + self._mark, self._w)
+        return at - self._r if at >= 0 else -1
 
     def release(self, n):
         """Raw mode: n of the bytes held back were data after all; hand on as many as there is room for."""
         room = self._raw.room()
-        if room < n:
-            n = room
+        self._hand_on(room if room < n else n)
+
+    def _hand_on(self, n):
         self._raw.put(self.buf, self._r, n)
         self._r += n
+        self._mark = self._mark - n if self._mark > n else 0
 
     def accept_end(self):
         """Raw mode: the END was the module's. Leaves raw mode; what follows are lines."""

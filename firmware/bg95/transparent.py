@@ -1,7 +1,7 @@
 """Transparent access mode (SSL 1.4): the port is the connection's alone, bytes go through as they are.
 
 Two things stand in the way of "as they are". Data must never become the escape sequence `+++`; and the module's last
-words, NO CARRIER and OK, look like data. NO CARRIER with nothing behind it is put to the test with an escape: where
+words, NO CARRIER or a restart's RDY, look like data. Such a word with nothing behind it is put to the test: where
 the module answers OK it was in data mode, so the words were the peer's, and ATO goes back.
 """
 
@@ -15,8 +15,8 @@ from .limits import ANSWER_MS, ESCAPE_MS, GUARD_MS, PLUS_MS, TAIL_MS
 
 # Ways out
 _GUARD = const(1)  # waits for the silence before "+++"
-_ESCAPING = const(2)  # waits for the module's OK
-_CARRIER_BYTES = const(14)  # CR LF NO CARRIER CR LF
+_SILENCE = const(2)  # in the silence behind it
+_ESCAPING = const(3)  # waits for the module's OK
 
 
 class Transparent(Connection):
@@ -27,7 +27,7 @@ class Transparent(Connection):
         self._pluses = -1  # "+" sent since a silence and nothing else; -1: something else
         self._held = 0  # bytes the framer held back when looked at last, and since when
         self._held_at = 0
-        self._leaving = 0  # 0, _GUARD or _ESCAPING
+        self._leaving = 0  # 0, _GUARD, _SILENCE or _ESCAPING
         self._leaving_at = 0
         self._in_doubt = False  # leaving only to learn whose word NO CARRIER was; comes back
 
@@ -62,7 +62,7 @@ class Transparent(Connection):
             self._held = held
             self._held_at = ticks_ms()
         elif held and not at.framer.stalled and ticks_diff(ticks_ms(), self._held_at) >= TAIL_MS:
-            if at.framer.carrier_lost:
+            if at.framer.last_word:
                 self._in_doubt = True
                 self._leaving = _GUARD
             else:
@@ -100,20 +100,27 @@ class Transparent(Connection):
         if self._leaving == _GUARD:
             dtr = self._modem.dtr
             if not at.sending and (dtr is not None or ticks_diff(now, at.last_out) >= GUARD_MS):
-                at.framer.escaping(True)
+                self._leaving_at = now
                 if dtr is not None:
                     dtr.value(1)  # AT&D1: low to high leaves data mode, without a silence
+                    self._expect_ok()
                 else:
                     at.send(b"+++", 0, 3)
-                self._leaving = _ESCAPING
-                self._leaving_at = now
-        elif at.framer.was_data():
-            at.framer.release(_CARRIER_BYTES)
-        elif ticks_diff(now, self._leaving_at) >= ESCAPE_MS:
-            # No OK: the module was not in data mode any more, the connection is lost (SSL 1.4).
-            if at.framer.carrier_lost:
-                at.framer.accept_end()
-            self._left_raw(False)
+                    self._leaving = _SILENCE
+        elif self._leaving == _SILENCE:
+            if ticks_diff(now, self._leaving_at) >= PLUS_MS // 2:
+                self._expect_ok()  # it comes after a full second: an OK until now is the peer's
+        else:
+            n = at.framer.before_ok()
+            if n > 0:
+                at.framer.release(n)  # the module was in data mode: a NO CARRIER was the peer's
+            elif ticks_diff(now, self._leaving_at) >= ESCAPE_MS:
+                # No OK: the module was not in data mode any more, the connection is lost (SSL 1.4).
+                self._left_raw(False)  # what is held back are lines now
+
+    def _expect_ok(self):
+        self._at.framer.escaping()
+        self._leaving = _ESCAPING
 
     def _raw_end(self):
         """The framer met a possible end of transparent mode."""

@@ -6,8 +6,6 @@ of it: on CPython all of that, in the MicroPython VM one of each kind. The modul
 
 import re
 import subprocess
-import sys
-import types
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from row_calls import CALLS, play
 from row_player import Case, Clock, Variation
 from spec import ROWS, Row
 from spec.reference import decode
+from virtual_time import driver_on
 
 from bg95_host import compat
 from bg95_host.rigs import unix_vm
@@ -25,12 +24,6 @@ COVERED = [row for row in ROWS.values() if row.documented and row.api]
 CALLS_OF_ROWS = sorted({row.api for row in COVERED})
 
 
-def driver_modules() -> dict[str, types.ModuleType]:
-    """Take the driver's modules out of `sys.modules`."""
-    names = [name for name in sys.modules if name.split(".")[0] == "bg95"]
-    return {name: sys.modules.pop(name) for name in names}
-
-
 @pytest.fixture(scope="module")
 def clock() -> Clock:
     return Clock()
@@ -38,18 +31,8 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="module")
 def driver(clock: Clock):
-    """A copy of the driver that takes its time from `clock`; the one of other tests is put back."""
-    compat.install()
-    others = driver_modules()
-    real = sys.modules["time"]
-    sys.modules["time"] = clock  # type: ignore[assignment]
-    try:
-        import bg95
-    finally:
-        sys.modules["time"] = real
-    yield bg95
-    driver_modules()
-    sys.modules.update(others)
+    with driver_on(clock) as copy:
+        yield copy
 
 
 def fields_of(row: Row) -> dict:

@@ -1,0 +1,33 @@
+"""A copy of the driver that takes its time from a test's clock, beside the one that other tests use."""
+
+import contextlib
+import sys
+import types
+from collections.abc import Iterator
+
+from row_player import Clock
+
+from bg95_host import compat
+
+
+@contextlib.contextmanager
+def driver_on(clock: Clock) -> Iterator[types.ModuleType]:
+    """Import the driver with `clock` in place of the module `time`; afterwards all is as it was."""
+    compat.install()
+    others = _take_out()
+    real = sys.modules["time"]
+    sys.modules["time"] = clock  # type: ignore[assignment]
+    try:
+        import bg95
+    finally:
+        sys.modules["time"] = real
+    try:
+        yield bg95
+    finally:
+        _take_out()
+        sys.modules.update(others)
+
+
+def _take_out() -> dict[str, types.ModuleType]:
+    names = [name for name in sys.modules if name.split(".")[0] == "bg95"]
+    return {name: sys.modules.pop(name) for name in names}

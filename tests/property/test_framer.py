@@ -1,0 +1,137 @@
+"""The framer cuts the same items however the bytes arrive, and never looks into payload."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nasty import chunk_sizes, payloads
+
+WORDS = [b"OK", b"ERROR", b"+CSQ: 20,99", b"RDY", b"AT+QSSLSEND=0,5", b"a  b", b"> no prompt"]
+
+
+class Trickle:
+    """A UART that has as many bytes at a time as `sizes` says, over and over."""
+
+    def __init__(self, data: bytes, sizes: list[int]):
+        self.data = data
+        self.sizes = sizes
+        self.turn = 0
+        self.have = 0
+
+    def any(self) -> int:
+        if not self.have:
+            self.have = min(self.sizes[self.turn % len(self.sizes)], len(self.data))
+            self.turn += 1
+        return self.have
+
+    def readinto(self, buf, n: int) -> int:
+        piece = self.data[: min(n, self.have)]
+        buf[: len(piece)] = piece
+        self.data = self.data[len(piece) :]
+        self.have -= len(piece)
+        return len(piece)
+
+    def write(self, buf, off, n) -> int:
+        return n
+
+
+class Sink:
+    """Takes at most `step` bytes at a time."""
+
+    def __init__(self, step: int):
+        self.step = step
+        self.data = b""
+        self.budget = 0
+
+    def room(self) -> int:
+        return self.step
+
+    def put(self, buf, off, n) -> None:
+        assert n <= self.step
+        self.data += bytes(buf[off : off + n])
+
+
+def items_of(driver, uart: Trickle, size: int, step: int = 7) -> tuple[list, object]:
+    """Cut everything; a line `#<n>` announces n bytes of payload, `?` a prompt."""
+    framing = driver.modem.AT.__init__.__globals__["framer"]
+    framer = framing.Framer(uart, size)
+    items: list = []
+    sink = Sink(step)
+    idle = 0
+    while idle < 2 * len(uart.sizes) + 5:
+        kind = framer.next()
+        if kind == framing.LINE:
+            text = framer.text()
+            items.append(text)
+            if text.startswith(b"#"):
+                sink = Sink(step)
+                framer.payload(int(text[1:]), sink)
+                items.append(sink)
+            if text == b"?":
+                framer.prompt = 62
+        elif kind == framing.PROMPT:
+            items.append(">")
+        idle = 0 if kind or uart.data else idle + 1
+    return [item.data if isinstance(item, Sink) else item for item in items], framer
+
+
+lines = st.sampled_from(WORDS).map(lambda word: ([word], b"\r\n" + word + b"\r\n"))
+echoes = st.sampled_from(WORDS).map(lambda word: ([word], word + b"\r\r\n"))
+counted = payloads().map(
+    lambda data: (
+        [b"#%d" % len(data), data],
+        b"\r\n#%d\r\n" % len(data) + data + b"\r\n",
+    )
+)
+prompts = st.sampled_from([b"\r\n> ", b"\r\n>"]).map(lambda p: ([b"?", ">"], b"\r\n?\r\n" + p))
+
+
+@given(st.lists(st.one_of(lines, echoes, counted, prompts), max_size=8), chunk_sizes())
+def test_items_do_not_depend_on_the_cuts(driver, pieces, sizes) -> None:
+    wire = b"".join(bytes_ for _, bytes_ in pieces)
+    wanted = [item for items, _ in pieces for item in items]
+    items, framer = items_of(driver, Trickle(wire, sizes), size=512)
+    assert items == wanted
+    assert framer.overlong == framer.dropped == 0
+
+
+@given(st.lists(lines, min_size=1, max_size=4), st.integers(65, 900), chunk_sizes())
+def test_an_overlong_line_is_dropped_counted_and_nothing_else_is_lost(
+    driver, pieces, length, sizes
+) -> None:
+    ordinary = b"".join(bytes_ for _, bytes_ in pieces)
+    wire = ordinary + b"\r\n" + b"x" * length + b"\r\n" + ordinary
+    items, framer = items_of(driver, Trickle(wire, sizes), size=64)
+    wanted = [item for items, _ in pieces for item in items]
+    if framer.overlong:
+        assert items == wanted * 2
+        assert framer.overlong == 1
+    else:  # it arrived in a way that left room for all of it
+        assert items == [*wanted, b"x" * length, *wanted]
+        assert length <= 64 + 256
+
+
+@given(payloads(), chunk_sizes())
+def test_unwanted_payload_is_dropped_counted_and_not_read(driver, data, sizes) -> None:
+    framing = driver.modem.AT.__init__.__globals__["framer"]
+    uart = Trickle(data + b"\r\n\r\nOK\r\n", sizes)
+    framer = framing.Framer(uart, 256)
+    framer.payload(len(data), None)
+    seen = []
+    for _ in range(4 * (len(uart.data) + len(sizes)) + 20):
+        if framer.next() == framing.LINE:
+            seen.append(framer.text())
+    assert seen == [b"OK"]
+    assert framer.dropped == len(data)
+
+
+@pytest.mark.parametrize("text", [b"12", b"12,7", b" 3,", b",4", b"x", b"", b"123456789012"])
+def test_numbers_of_a_line(driver, text) -> None:
+    framing = driver.modem.AT.__init__.__globals__["framer"]
+    uart = Trickle(b"\r\n+N: " + text + b"\r\n", [50])
+    framer = framing.Framer(uart, 256)
+    while framer.next() != framing.LINE:
+        pass
+    assert framer.starts(b"+N: ") or not text
+    first = text.split(b",")[0].strip()
+    number = framer.next_int()
+    assert number == (int(first) if first.isdigit() and len(first) < 10 else -1) or len(first) > 9
