@@ -20,7 +20,7 @@ on_rig  = --rig '$(RIG)' $(call option,PORT,port) $(call option,MODULE,module) \
 
 # One stamp for each group of dependencies of host_tools/pyproject.toml, so that a demo waits for no compiler or plotter.
 CORE    := $(VENV)/.installed-core
-TESTING := $(CORE) $(VENV)/.installed-test $(VENV)/.installed-image
+TESTING := $(CORE) $(patsubst %,$(VENV)/.installed-%,test image bench)
 DEV     := $(TESTING) $(VENV)/.installed-dev
 RIG_DEPS = $(CORE) $(patsubst %,$(VENV)/.installed-%,$(filter pico-emulator labgrid,$(RIG)))
 

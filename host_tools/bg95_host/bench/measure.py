@@ -1,0 +1,181 @@
+"""Takes the measurements on a started rig, step by step, and hands each record on as it comes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bg95_host.bench.records import Record
+from bg95_host.errors import ToolError
+from bg95_host.mpremote_link import BoardException, BoardLink
+from bg95_host.rigs import Rig, SimulatedModule
+from bg95_host.testbed.servers import Peer
+
+HOST = "server.bg95.test"
+MODES = ("BUFFER", "DIRECT_PUSH", "TRANSPARENT")
+BAUDS = (115200, 460800, 921600)
+SIZE = 16 * 1460  # bytes of one transfer: some twenty sends, half a second at 115200 bit/s
+
+_BITS_PER_BYTE = 10  # 8N1
+_ROUND_TRIPS = 10
+
+
+class BenchError(ToolError):
+    """The rig cannot be measured."""
+
+
+def serve(peer: Peer) -> None:
+    """The server of `on_board`: U and a number takes so many bytes and says A, D sends them."""
+    while header := _exactly(peer, 8):
+        size = int(header[1:])
+        if header[:1] == b"U":
+            _exactly(peer, size)
+            peer.send(b"A")
+        else:
+            peer.send(bytes(size))
+
+
+def _exactly(peer: Peer, size: int) -> bytes:
+    data = b""
+    while len(data) < size and (more := peer.recv(size - len(data))):
+        data += more
+    return data if len(data) == size else b""
+
+
+class Bench:
+    """Measures on `rig`, whose module resolves HOST to a server that runs `serve` at `port`.
+
+    `ca` is that server's CA. Call `run` once.
+    """
+
+    def __init__(self, rig: Rig, port: int, ca: bytes, size: int = SIZE):
+        self._rig = rig
+        self._port = port
+        self._ca = ca
+        self._size = size
+        self._link = BoardLink(rig.port)
+
+    def run(self) -> Iterator[Record]:
+        """Every record this rig can give: counts everywhere, times where they mean something."""
+        self._rig.install()
+        with self._link:
+            self._link.execute(Path(__file__).with_name("on_board.py").read_text("utf-8"))
+            yield from self._heap_of_import()
+            self._go_online()
+            yield from self._costs_of_calls()
+            if "timing" in self._rig.features:
+                for baud in BAUDS:
+                    yield from self._times(baud)
+
+    # The board
+
+    def _do(self, program: str) -> None:
+        try:
+            self._link.execute(program)
+        except BoardException as error:
+            raise BenchError(f"the board failed: {str(error).splitlines()[-1]}") from error
+
+    def _ask(self, expression: str) -> Any:
+        try:
+            return json.loads(self._link.execute(f"print(json.dumps({expression}))"))
+        except BoardException as error:
+            raise BenchError(f"the board failed: {str(error).splitlines()[-1]}") from error
+
+    def _record(self, name: str, value: float, unit: str, limit: float | None = None) -> Record:
+        return Record(name, self._rig.name, value, unit, limit)
+
+    # What it costs
+
+    def _heap_of_import(self) -> Iterator[Record]:
+        self._do("import json, micropython")
+        size = self._rig.board.heap
+        start = self._ask("heap()")
+        for name, program in (
+            ("import", "import bg95, wiring"),
+            ("modem", f"modem = wiring.modem(sockets=1, baudrate={self._rig.board.uart.baudrate})"),
+        ):
+            self._do(program)
+            now = self._ask("heap()")
+            yield self._record(f"heap.{name}", now - start, "B", size)
+            start = now
+
+    def _go_online(self) -> None:
+        self._do('modem.active(True); modem.connect("bench.apn")')
+        self._do(f'modem.files.upload("cacert.pem", {self._ca!r})')
+        self._do("context = bg95.SSLContext(modem, 1)")
+        self._do('context.load_verify_locations(cafile="cacert.pem")')
+
+    def _costs_of_calls(self) -> Iterator[Record]:
+        opened = self._opener("BUFFER")
+        before = self._ask("heap()")
+        yield from self._commands("connect", opened)
+        yield self._record("heap.connection", self._ask("heap()") - before, "B")
+        yield from self._commands("close", "s.close()")
+        yield from self._commands("connect again", opened)
+        self._do("one = bytes(1); block = bytes(1460); into = bytearray(1500)")
+        yield self._record("alloc.control", self._ask("control()"), "B")
+        yield self._record("alloc.poll", self._ask("allocated(modem.poll)"), "B")
+        # A request to the test server that it does not answer yet: 8 bytes, then 1460 of data.
+        self._do('s.write(b"U0001460"); s.flush()')
+        yield self._record("alloc.write", self._ask("allocated(s.write, one)"), "B")
+        yield from self._commands("send 1460", "s.write(block[1:]); s.flush()")
+        self._do("s.read(1)")
+        self._do('s.write(b"D0001500"); s.flush()')
+        yield from self._commands("read 1500", "s.readinto(into)")
+        self._do('s.write(b"D0000002"); s.flush(); s.read(1)')
+        self._do("view = memoryview(into)[:1]")
+        yield self._record("alloc.recv_into", self._ask("allocated(s.recv_into, view)"), "B")
+        self._do("s.close()")
+
+    def _opener(self, mode: str) -> str:
+        return f's = context.connect("{HOST}", {self._port}, mode=bg95.{mode})'
+
+    def _commands(self, name: str, program: str) -> Iterator[Record]:
+        """AT commands that a program costs; the module is idle before and after it."""
+        module = self._rig.module
+        if module is None:
+            self._do(program)
+            return
+        before = _count(module)
+        self._do(program)
+        yield self._record(f"commands.{name}", _count(module) - before, "commands")
+
+    # What it gets
+
+    def _times(self, baud: int) -> Iterator[Record]:
+        self._do(f"modem.set_baudrate({baud})")
+        mean = self._ask(f"round_trip(modem, {_ROUND_TRIPS})")
+        wire = 9 * _BITS_PER_BYTE / baud * 1e6  # AT CR, CR LF OK CR LF
+        yield Record(f"at.round trip.{baud}", self._rig.name, mean, "us", wire)
+        for mode in MODES:
+            self._do(self._opener(mode))
+            for way in ("upload", "download"):
+                yield self._goodput(way, mode, baud)
+            self._do("s.close()")
+
+    def _goodput(self, way: str, mode: str, baud: int) -> Record:
+        name, limit = f"goodput.{way}.{mode}.{baud}", baud / _BITS_PER_BYTE
+        try:
+            spent = self._ask(f"{way}(s, {self._size})")
+        except BenchError as error:
+            self._do(f"s.close(); {self._opener(mode)}")
+            return Record(name, self._rig.name, None, "B/s", limit, str(error))
+        return self._record(name, self._size / spent * 1e6, "B/s", limit)
+
+
+def _count(module: SimulatedModule) -> int:
+    return module.counters["commands"]
+
+
+Listener = Callable[[Record], None]
+
+
+def measure(rig: Rig, port: int, ca: bytes, on_record: Listener, size: int = SIZE) -> list[Record]:
+    """All records of a started rig, each told to `on_record` at once."""
+    records = []
+    for record in Bench(rig, port, ca, size).run():
+        records.append(record)
+        on_record(record)
+    return records

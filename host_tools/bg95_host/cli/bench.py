@@ -1,0 +1,79 @@
+"""Measure on a rig: goodput, round trips, heap, AT commands. Writes JSON and plots, prints a table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the sub-command."""
+    app.command("bench", help=__doc__)(_bench)
+
+
+def _bench(
+    rig: Annotated[
+        str, typer.Option(help="virtual (counts only), pico-emulator, serial or labgrid.")
+    ] = "virtual",
+    port: Annotated[str | None, typer.Option(help="The board's port (rig serial).")] = None,
+    module: Annotated[
+        str | None, typer.Option(help="`real`, or a serial device for the simulator.")
+    ] = None,
+    board: Annotated[str | None, typer.Option(help="A folder of boards/.")] = None,
+    firmware: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A MicroPython UF2 (rig pico-emulator).")
+    ] = None,
+    place: Annotated[str | None, typer.Option(help="A labgrid place (rig labgrid).")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR")] = Path("build/bench"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+) -> None:
+    from rich.console import Console
+
+    from bg95_host.bench import measure, records
+    from bg95_host.module_sim import SimOptions
+    from bg95_host.rigs import RigOptions, make_rig
+    from bg95_host.testbed.pki import Authority
+    from bg95_host.testbed.servers import TlsServer
+
+    console = Console(quiet=as_json, highlight=False)
+    authority = Authority()
+    sim = SimOptions(resolve={measure.HOST: "127.0.0.1"}, powered=False)
+    with (
+        TlsServer(authority.server(measure.HOST), measure.serve) as server,
+        make_rig(rig, RigOptions(sim, port, module, board, firmware, place)) as started,
+        console.status(f"measuring on {rig}"),
+    ):
+        found = measure.measure(
+            started, server.port, authority.cert_pem, lambda record: _show(console, record)
+        )
+    records.write(found, output / "results.json")
+    plots = _plot(console, found, output)
+    for file in (output / "results.json", *plots):
+        console.print(f"wrote {file}")
+    if as_json:
+        print(json.dumps([record.as_dict() for record in found]))
+    if any(record.error for record in found):
+        raise typer.Exit(1)
+
+
+def _show(console, record) -> None:
+    from rich.markup import escape
+
+    value = f"{record.value:,.0f} {record.unit}" if record.value is not None else "failed"
+    share = ""
+    if record.ratio is not None:  # a time is at least its limit, all else at most
+        times = f"{record.ratio:7.1f} ×" if record.unit == "us" else f"{record.ratio:7.0%} of"
+        share = f"{times} {record.limit:,.0f}"
+    console.print(f"{record.name:<34} {value:>14} {share}  [red]{escape(record.error)}[/]")
+
+
+def _plot(console, found, output: Path) -> list[Path]:
+    try:
+        from bg95_host.bench import plots
+    except ModuleNotFoundError as missing:
+        console.print(f"no plots: {missing.name} is not installed (use `make bench`)")
+        return []
+    return plots.write(found, output)

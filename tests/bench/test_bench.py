@@ -1,0 +1,79 @@
+"""The benchmarks measure, and what they write is as promised. Their numbers are no test's business."""
+
+import json
+import xml.etree.ElementTree as ET
+
+import pytest
+
+pytest.importorskip("matplotlib", reason="matplotlib is not installed (make bench)")
+
+from typer.testing import CliRunner
+
+from bg95_host.bench import plots, records
+from bg95_host.bench.records import Record
+from bg95_host.cli import app
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bench")
+    done = CliRunner().invoke(app, ["bench", "-o", str(folder)])
+    assert done.exit_code == 0, done.output
+    return folder, done.output, json.loads((folder / "results.json").read_text())
+
+
+def test_records_have_name_rig_value_and_unit(results):
+    for record in results[2]:
+        assert {"name", "rig", "value", "unit"} <= set(record)
+        assert record["rig"] == "virtual"
+        if "limit" in record:
+            assert record["ratio"] == pytest.approx(record["value"] / record["limit"])
+
+
+def test_the_virtual_rig_gives_counts_and_no_times(results):
+    subjects = {record["name"].partition(".")[0] for record in results[2]}
+    assert subjects == {"heap", "alloc", "commands"}
+    assert {record["unit"] for record in results[2]} == {"B", "commands"}
+
+
+def test_the_allocation_probe_sees_a_known_allocation(results):
+    values = {record["name"]: record["value"] for record in results[2]}
+    assert values["alloc.control"] >= 64  # else the zeroes beside it mean nothing
+
+
+def test_every_record_is_in_the_table(results):
+    for record in results[2]:
+        assert record["name"] in results[1]
+
+
+def test_the_plot_of_costs_is_an_svg_with_the_names_in_it(results):
+    assert (results[0] / "cost.svg").stat().st_size
+    ET.parse(results[0] / "cost.svg")
+    assert not (results[0] / "goodput.svg").exists()
+
+
+def test_goodput_is_plotted_from_records_that_have_it(tmp_path):
+    some = [
+        Record(f"goodput.{way}.{mode}.{baud}", "x", 0.5 * baud / 10, "B/s", baud / 10)
+        for way in ("upload", "download")
+        for mode in ("BUFFER", "TRANSPARENT")
+        for baud in (115200, 921600)
+    ]
+    failed = Record("goodput.upload.DIRECT_PUSH.921600", "x", None, "B/s", 92160, "lost")
+    assert plots.write([*some, failed], tmp_path) == [tmp_path / "goodput.svg"]
+    ET.parse(tmp_path / "goodput.svg")
+
+
+def test_a_record_without_a_value_says_why(tmp_path):
+    failed = Record("goodput.upload.BUFFER.9600", "x", None, "B/s", 960, "bytes were lost")
+    records.write([failed], tmp_path / "new" / "results.json")
+    assert json.loads((tmp_path / "new" / "results.json").read_text()) == [
+        {
+            "name": "goodput.upload.BUFFER.9600",
+            "rig": "x",
+            "value": None,
+            "unit": "B/s",
+            "limit": 960,
+            "error": "bytes were lost",
+        }
+    ]
