@@ -9,7 +9,7 @@ from typing import Any
 
 from bg95_host.bench.records import Record
 from bg95_host.errors import ToolError
-from bg95_host.mpremote_link import BoardException, BoardLink
+from bg95_host.mpremote_link import BoardError, BoardException, BoardLink
 from bg95_host.rigs import Rig, SimulatedModule
 from bg95_host.testbed.servers import Peer
 
@@ -20,6 +20,7 @@ SIZE = 16 * 1460  # bytes of one transfer: some twenty sends, half a second at 1
 
 _BITS_PER_BYTE = 10  # 8N1
 _ROUND_TRIPS = 10
+_STALLED_S = 5  # of the board's own time without a byte: what was sent is lost
 
 
 class BenchError(ToolError):
@@ -61,7 +62,7 @@ class Bench:
         """Every record this rig can give: counts everywhere, times where they mean something."""
         self._rig.install()
         with self._link:
-            self._link.execute(Path(__file__).with_name("on_board.py").read_text("utf-8"))
+            self._do(Path(__file__).with_name("on_board.py").read_text("utf-8"))
             yield from self._heap_of_import()
             self._go_online()
             yield from self._costs_of_calls()
@@ -71,17 +72,20 @@ class Bench:
 
     # The board
 
-    def _do(self, program: str) -> None:
+    def _do(self, program: str) -> bytes:
+        """Run a program, however long it takes (an emulated second is half a minute)."""
+        printed = bytearray()
         try:
-            self._link.execute(program)
+            self._link.run(program, printed.extend)
         except BoardException as error:
             raise BenchError(f"the board failed: {str(error).splitlines()[-1]}") from error
+        except BoardError:
+            self._rig.check()  # it may know better
+            raise
+        return bytes(printed)
 
     def _ask(self, expression: str) -> Any:
-        try:
-            return json.loads(self._link.execute(f"print(json.dumps({expression}))"))
-        except BoardException as error:
-            raise BenchError(f"the board failed: {str(error).splitlines()[-1]}") from error
+        return json.loads(self._do(f"print(json.dumps({expression}))"))
 
     def _record(self, name: str, value: float, unit: str, limit: float | None = None) -> Record:
         return Record(name, self._rig.name, value, unit, limit)
@@ -150,7 +154,7 @@ class Bench:
         wire = 9 * _BITS_PER_BYTE / baud * 1e6  # AT CR, CR LF OK CR LF
         yield Record(f"at.round trip.{baud}", self._rig.name, mean, "us", wire)
         for mode in MODES:
-            self._do(self._opener(mode))
+            self._do(f"{self._opener(mode)}; s.settimeout({_STALLED_S})")
             for way in ("upload", "download"):
                 yield self._goodput(way, mode, baud)
             self._do("s.close()")
@@ -160,7 +164,7 @@ class Bench:
         try:
             spent = self._ask(f"{way}(s, {self._size})")
         except BenchError as error:
-            self._do(f"s.close(); {self._opener(mode)}")
+            self._do(f"s.close(); {self._opener(mode)}; s.settimeout({_STALLED_S})")
             return Record(name, self._rig.name, None, "B/s", limit, str(error))
         return self._record(name, self._size / spent * 1e6, "B/s", limit)
 
