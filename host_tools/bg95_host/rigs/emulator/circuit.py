@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from rp2040py.gpio_pin import GPIOPinState
@@ -39,7 +40,8 @@ class Circuit:
         self._chip = chip
         self._wake = chip.clock.create_alarm(self._pump)
         net = AsyncioNet(asyncio.get_running_loop(), self._deliver)
-        self.module = Module(self._options, net, self.now)
+        starts = datetime.now(timezone.utc)
+        self.module = Module(self._options, net, self.now, host_time=starts)
         self.module.tx.item_bytes = 1  # one character, one alarm: a burst would overrun the FIFO
         self.uart = PL011.install(chip, self._board.uart.id)
         self.uart.on_start = self._host_sends
