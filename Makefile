@@ -59,6 +59,10 @@ image: $(CORE) $(VENV)/.installed-image ## one flashable file (BOARD= FIRMWARE= 
 tables: $(CORE) ## write the files generated from host_tools/bg95_host/tables
 	@$(BIN)/python -m bg95_host.tables
 
+.PHONY: captures
+captures: $(CORE) $(VENV)/.installed-image $(VENV)/.installed-bench ## run every tool, and write what it printed into host_tools/README.md
+	@$(BIN)/python host_tools/captures.py
+
 .PHONY: lint
 lint: $(DEV) ## ruff
 	@$(BIN)/ruff check .

@@ -57,8 +57,8 @@ def test_a_urc_stands_apart(add_module, shown):
             running.send('AT+QICSGP=1,1,"apn"')
             running.send("AT+QIACT=1")
             running.send('AT+QIDNSGIP=1,"a.test"')
-            wait_until(lambda: any(kind == "urc" for kind, _ in shown))
-    assert ("urc", '+QIURC: "dnsgip","127.0.0.1"') in shown
+            wait_until(lambda: ("urc", '+QIURC: "dnsgip","127.0.0.1"') in shown)
+    assert ("answer", '+QIURC: "dnsgip","127.0.0.1"') not in shown
 
 
 def wait_until(condition):

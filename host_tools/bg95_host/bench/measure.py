@@ -16,7 +16,7 @@ from bg95_host.testbed.servers import Peer
 HOST = "server.bg95.test"
 MODES = ("BUFFER", "DIRECT_PUSH", "TRANSPARENT")
 BAUDS = (115200, 460800, 921600)
-SIZE = 16 * 1460  # bytes of one transfer: some twenty sends, half a second at 115200 bit/s
+SIZE = 8 * 1460  # bytes of one transfer: eight sends, a second at 115200 bit/s
 
 _BITS_PER_BYTE = 10  # 8N1
 _ROUND_TRIPS = 10

@@ -42,10 +42,12 @@ def _doctor(
         console.status("asking the module; this can take minutes without coverage"),
     ):
         findings = link.examine(apn, host, server_port, ca)
+    width = max(len(finding.what) for finding in findings)
     for finding in findings:
-        console.print(f"{_MARKS[finding.ok]} [bold]{finding.what:<28}[/] {escape(finding.seen)}")
+        what = f"[bold]{escape(finding.what):<{width}}[/]"
+        console.print(f"{_MARKS[finding.ok]} {what}  {escape(finding.seen)}", soft_wrap=True)
         if finding.advice:
-            console.print(f"  [dim]{'':<28}[/] → {escape(finding.advice)}")
+            console.print(f"  {'':<{width}}  → {escape(finding.advice)}", soft_wrap=True)
     if as_json:
         print(json.dumps([finding._asdict() for finding in findings]))
     if any(finding.ok is False for finding in findings):

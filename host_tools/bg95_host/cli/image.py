@@ -48,11 +48,21 @@ def _image(
     if as_json:
         print(json.dumps({**asdict(made), "path": str(made.path)}))
         return
-    for path, size in made.files.items():
-        console.print(f"{size:9,} B  {path}", style="dim")
+    for folder, sizes in _by_folder(made.files).items():
+        what = f"{folder} ({len(sizes)} files)" if len(sizes) > 1 else folder
+        console.print(f"{sum(sizes):9,} B  {what}", style="dim")
     total = made.path.stat().st_size
     console.print(f"[green]✓[/] {made.path} ({total:,} bytes), files at 0x{made.offset:x}")
     console.print(f"  to flash: {made.how_to_flash}", soft_wrap=True)
+
+
+def _by_folder(files: dict[str, int]) -> dict[str, list[int]]:
+    """Sizes by folder; files of the root stand for themselves."""
+    folders: dict[str, list[int]] = {}
+    for path, size in files.items():
+        folder = path.rpartition("/")[0] or path
+        folders.setdefault(folder, []).append(size)
+    return folders
 
 
 def _split(word: str) -> tuple[str, Path]:

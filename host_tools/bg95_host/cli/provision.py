@@ -13,7 +13,7 @@ from bg95_host.cli import _module_options as where
 if TYPE_CHECKING:
     from bg95_host.provision import Item
 
-_MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]note[/]", "error": "[red]wrong[/]"}
+_MARKS = {"ok": "[green]ok   [/]", "warning": "[yellow]note [/]", "error": "[red]wrong[/]"}
 
 
 def register(app: typer.Typer) -> None:
@@ -87,7 +87,7 @@ def _show_findings(console, items: list[Item]) -> None:
 
     for item in items:
         for finding in item.findings:
-            console.print(f"{_MARKS[finding.level]:>8}  {item.name}: {escape(finding.text)}")
+            console.print(f"{_MARKS[finding.level]} {item.name}: {escape(finding.text)}")
 
 
 def _bar(console):
@@ -99,7 +99,8 @@ def _bar(console):
     @contextlib.contextmanager
     def bar():
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-        with Progress(*columns, console=console, transient=True) as progress:
+        hidden = not console.is_terminal
+        with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
             tasks = {}
 
             def show(name: str, done: int, size: int) -> None:

@@ -1,0 +1,131 @@
+"""Runs every tool and writes what it printed into host_tools/README.md. Run by `make captures`.
+
+A capture stands between `<!-- capture: NAME -->` and the next `<!-- end -->`; CAPTURES says how to
+make it. Nothing in it is written by hand.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bg95_host.demo.payload import make
+from bg95_host.module_sim import SimOptions, SimServer
+from bg95_host.rigs.virtual import VirtualRig
+from bg95_host.testbed.pki import Authority
+from bg95_host.testbed.servers import TlsServer
+
+ROOT = Path(__file__).resolve().parents[1]
+README = Path(__file__).with_name("README.md")
+HOST = "broker.example.com"
+_LINES = 24  # of a long output, its beginning and its end are shown
+_BLOCK = re.compile(r"(<!-- capture: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+@dataclass
+class Scene:
+    """What the tools are pointed at: a folder of files, a module, a board, a server."""
+
+    folder: Path
+    module: str
+    board: str
+    server: TlsServer
+
+
+def prepare(folder: Path, authority: Authority) -> None:
+    """Certificates, an app and a firmware-like file for the tools to work on."""
+    authority.write(folder)
+    authority.client("sensor-7").write(folder, "sensor")
+    authority.server("other.example").write(folder, "other")
+    (folder / "app.py").write_text("import bg95, wiring\nprint('hello from', bg95.__version__)\n")
+    blocks = make(64 * 1024)
+    (folder / "micropython.uf2").write_bytes(_uf2(blocks))
+
+
+def _uf2(content: bytes) -> bytes:
+    from uf2utils.family import Family
+    from uf2utils.file import UF2File
+
+    with tempfile.NamedTemporaryFile() as file:
+        uf2 = UF2File(board_family=Family.byName("RP2040").id)
+        uf2.append_payload(content, 0x10000000)
+        uf2.to_file(file.name)
+        return Path(file.name).read_bytes()
+
+
+CAPTURES: dict[str, Callable[[Scene], str]] = {
+    "demo": lambda s: "python -m bg95_host.demo --size 8192 --trace trace.jsonl",
+    "trace": lambda s: "bg95 trace trace.jsonl",
+    "sim": lambda s: "bg95 sim --help",
+    "deploy": lambda s: f"bg95 deploy --port {s.board} --board UNIX_VIRTUAL",
+    "run": lambda s: "bg95 run app.py",
+    "provision": lambda s: (
+        f"bg95 provision --port {s.module} --ca cacert.pem --cert sensor.pem --key sensor.key"
+    ),
+    "provision refused": lambda s: "bg95 provision --check --cert sensor.pem --key other.key",
+    "doctor": lambda s: (
+        f"bg95 doctor --port {s.module} --apn iot.apn"
+        f" --server {HOST}:{s.server.port} --ca cacert.pem"
+    ),
+    "doctor failed": lambda s: f"bg95 doctor --port {s.module} --server {HOST}:1 --ca missing.pem",
+    "at": lambda s: f"printf 'AT+CSQ\\nAT+QIACT?\\nAT+CPIN=9\\n' | bg95 at --port {s.module}",
+    "image": lambda s: "bg95 image --board RPI_PICO --firmware micropython.uf2 --app app.py",
+    "bench": lambda s: "bg95 bench",
+}
+
+
+def capture(command: str, folder: Path) -> str:
+    """Run a command as a user would; what it printed, shortened in the middle."""
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "COLUMNS": "100",
+        "NO_COLOR": "1",
+        "TERM": "dumb",
+    }
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    lines = [line.rstrip() for line in done.stdout.strip("\n").splitlines()]
+    if len(lines) > _LINES:
+        half = _LINES // 2
+        lines = [*lines[:half], f"... {len(lines) - 2 * half} more lines ...", *lines[-half:]]
+    status = [f"(exit status {done.returncode})"] if done.returncode else []
+    return "\n".join([f"$ {command}", *lines, *status])
+
+
+def main() -> None:
+    """Rewrite the captures of README.md."""
+    authority = Authority()
+    options = SimOptions(resolve={HOST: "127.0.0.1"}, powered=True)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        TlsServer(authority.server(HOST)) as server,
+        SimServer() as simulator,
+        VirtualRig(options=options) as rig,
+    ):
+        folder = Path(name)
+        prepare(folder, authority)
+        module = simulator.add_module(options, listen="pty")
+        scene = Scene(folder, module.path, rig.port, server)
+        texts = {name: capture(how(scene), folder) for name, how in CAPTURES.items()}
+
+    def replace(match: re.Match[str]) -> str:
+        return f"{match[1]}```text\n{texts[match[2]]}\n```\n{match[3]}"
+
+    README.write_text(_BLOCK.sub(replace, README.read_text("utf-8")), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
