@@ -93,6 +93,8 @@ class AT:
         self.held = False  # a line waits in the framer for the flow that owns the command
         self._stale = 0  # barriers left to try while out of step; 0 when in step
         self._barrier = False  # a barrier is in flight
+        self._unanswered = 0  # barriers in a row: their answers may still come
+        self._draining = False  # waiting until nothing late comes any more
         self._fill = 0  # bytes of _FILL still to send
         self._late_prefix = None  # of the answer that did not come, and where its payload goes
         self._late_sink = None
@@ -322,6 +324,10 @@ class AT:
         if self._barrier:
             self._barrier = False
             self.result = TIMEOUT
+            if self._draining:
+                self._draining = False  # silence: whatever was late has come
+                return
+            self._unanswered += 1
             self._stale -= 1
             if not self._stale:
                 self.dead = True
@@ -329,7 +335,7 @@ class AT:
                 # The module may be waiting for data that was lost on the way: give it all it can want (3.1).
                 self._fill = (SEND_MAX // len(_FILL) + 1) * len(_FILL)
             return
-        self._late_prefix = self._prefix
+        self._late_prefix = self._prefix or b"CONNECT "  # <n>: AT+QFREAD's way to announce payload
         self._late_sink = self._sink
         self.out_of_step()
         self._finish(TIMEOUT)
@@ -340,8 +346,8 @@ class AT:
 
     def restarted(self):
         """The module started anew: what was in flight will not be answered. No allocation."""
-        self._stale = self._fill = 0
-        self._barrier = self.dead = False
+        self._stale = self._fill = self._unanswered = 0
+        self._barrier = self._draining = self.dead = False
         self._out = None
         if self.result == RUNNING:
             self._finish(RESTARTED)
@@ -357,15 +363,23 @@ class AT:
         if f.starts(_BARRIER_ANSWER):
             self._late_prefix = _BARRIER_ANSWER  # the OK that follows is the barrier's own
         elif self._late_prefix is _BARRIER_ANSWER and f.equals(b"OK"):
+            self._late_prefix = self._late_sink = None
+            if self._unanswered:
+                # This may be the answer to an earlier barrier; then those to the later ones are on their way.
+                self._unanswered = 0
+                self._draining = True
+                self._deadline = ticks_add(ticks_ms(), PROBE_MS)
+                return
             self._barrier = False
             self._stale = 0
-            self._late_prefix = self._late_sink = None
             self._finish(OK)
         elif self._late_sink is not None and f.starts(self._late_prefix):
             self.late += 1
             self.expect(f.next_int(), self._late_sink)
         elif not self._urc(True):
             self.late += 1
+            if self._draining:
+                self._deadline = ticks_add(ticks_ms(), PROBE_MS)
 
     # -- URCs --------------------------------------------------------------------------------------
 
@@ -461,16 +475,45 @@ class AT:
         self.check(command)
         return lines
 
-    def ask(self, command, ms=ANSWER_MS):
-        """Flow: run `AT+X...` and return the fields of its first `+X: ` line, [] if there is none."""
+    def ask(self, command, kinds="", ms=ANSWER_MS):
+        """Flow: as ask_all(), the fields of the first line; [] if there is none and `kinds` asks for nothing."""
+        answers = yield from self.ask_all(command, kinds, ms)
+        if kinds and not answers:
+            raise unintelligible(command)
+        return answers[0] if answers else []
+
+    def ask_all(self, command, kinds="", ms=ANSWER_MS):
+        """Flow: run `AT+X...` and return the fields of each of its `+X: ` lines.
+
+        kinds: what the first fields have to be, "i" int, "s" str, "." either; CommandError where they are not.
+        """
         prefix = prefix_of(command)
         lines = yield from self.run(command, ms, prefix)
-        return fields(lines[0][len(prefix) :]) if lines else []
+        answers = [fields(line[len(prefix) :]) for line in lines]
+        for answer in answers:
+            for i, kind in enumerate(kinds):
+                if i >= len(answer) or (
+                    kind != "." and isinstance(answer[i], int) != (kind == "i")
+                ):
+                    raise unintelligible(command)
+        return answers
 
 
 def name_of(command):
     """`AT+QICSGP` of `AT+QICSGP=1,...`: what may be shown, since parameters may be secret."""
     return command.split(b"=")[0].split(b"?")[0].decode()
+
+
+def unintelligible(command):
+    """The error for an answer that no document allows."""
+    return CommandError(
+        "the answer cannot be understood; were bytes lost on the UART?", command=name_of(command)
+    )
+
+
+def text_of(line):
+    """bytes as str; what is not ASCII becomes "?" (no answer holds anything else, but a bad UART delivers it)."""
+    return "".join([chr(c) if c < 128 else "?" for c in line])
 
 
 def prefix_of(command):
@@ -487,7 +530,7 @@ def fields(text):
         if text[i : i + 1] == b'"':
             end = text.find(b'"', i + 1)
             end = len(text) if end < 0 else end
-            out.append(text[i + 1 : end].decode())
+            out.append(text_of(text[i + 1 : end]))
             i = end + 2
             continue
         end = text.find(b",", i)
@@ -496,6 +539,6 @@ def fields(text):
         try:
             out.append(int(word))
         except ValueError:
-            out.append(word.decode())
+            out.append(text_of(word))
         i = end + 1
     return out

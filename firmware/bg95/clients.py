@@ -35,6 +35,9 @@ class Clients:
 
     def step(self):
         """Let each socket start what is due, another one first each time. No allocation."""
+        if self._modem._at.dead:
+            self.fail_all("the module does not answer any more; modem.reset() starts it anew")
+            return
         turn = self._turn + 1
         if turn == CLIENTS:
             turn = 0
@@ -101,9 +104,8 @@ class Clients:
         try:
             yield from self._connect(socket, host, port, timeout_ms, progress)
         except GeneratorExit:
-            Job(
-                self._modem, self._abandon(socket)
-            )  # cancelled: the module may have opened it by now
+            # Cancelled: the module may have opened it by now.
+            Job(self._modem, self._abandon(socket))
             raise
         except BaseException:
             self.release(socket)
@@ -118,18 +120,30 @@ class Clients:
         finally:
             self.release(socket)
 
+    def _free_buffers(self):
+        for buffers in self._pool:
+            if not buffers.users:
+                return buffers
+        return None
+
+    def _reclaim(self):
+        """Flow: close a socket that has come to its end. Libraries lose sockets when they reconnect (umqtt.robust),
+        and count on the garbage collector to close them."""
+        for socket in self.table:
+            if socket is not None and socket._is_over():
+                yield from socket._close()
+                return
+        raise ConnectError(
+            "all %d sockets are open; close one, or construct Modem(..., sockets=n)"
+            % len(self._pool),
+            errno=EMFILE,
+        )
+
     def _allocate(self, context, mode):
-        buffers = None
-        for b in self._pool:
-            if not b.users:
-                buffers = b
-                break
-        else:
-            raise ConnectError(
-                "all %d sockets are open; close one, or construct Modem(..., sockets=n)"
-                % len(self._pool),
-                errno=EMFILE,
-            )
+        buffers = self._free_buffers()
+        if buffers is None:
+            yield from self._reclaim()
+            buffers = self._free_buffers()
         buffers.users = 1
         try:
             client_id = yield from self._free_id()
@@ -223,11 +237,10 @@ class Clients:
 
     def states(self):
         """Flow: AT+QSSLSTATE (SSL 2.3.6), a list of fields for each connection."""
-        lines = yield from self._modem._at.run(b"AT+QSSLSTATE", prefix=_STATE)
-        return [_at.fields(line[len(_STATE) :]) for line in lines]
+        return (yield from self._modem._at.ask_all(b"AT+QSSLSTATE", "issiiiiiisi"))
 
     def close_leftovers(self):
         """Flow: close what an earlier host left open."""
         for state in (yield from self.states()):
-            if self.table[state[0]] is None:
+            if 0 <= state[0] < CLIENTS and self.table[state[0]] is None:
                 yield from self.close_id(state[0])

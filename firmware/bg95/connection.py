@@ -77,7 +77,8 @@ class Connection(io.IOBase):
         self._tail = 0  # CR and LF between payload and OK, learnt from the first answer
         self._datagrams = context.dtls  # keep the boundaries: one answer or push is one datagram
         self._missing = 0  # bytes of a datagram still to come
-        # Sending: the buffer being filled, and what is being sent (from it, or from the caller's own)
+        # Sending: _tx[_sent:_w] was gathered, and what is being sent (from there, or from the caller's own buffer)
+        self._sent = 0
         self._w = 0
         self._wrote_at = 0
         self._src = None
@@ -153,8 +154,11 @@ class Connection(io.IOBase):
             self._state = FAILED
             self._errno = errno
             self._why = why
-            self._src = None
-            self._w = 0
+            self._discard()
+
+    def _is_over(self):
+        """Whether nothing can be sent or received any more."""
+        return self._state == FAILED or (self._state == ENDED and not self._rx.any())
 
     def _opened(self):
         if self._state == OPENING:
@@ -174,8 +178,9 @@ class Connection(io.IOBase):
         """Start what is due. Called by Modem.poll(); no allocation."""
         if self._state != OPEN and self._state != ENDING:
             return
-        if self._src is None and self._w and self.flush_ms:
-            if ticks_diff(ticks_ms(), self._wrote_at) >= self.flush_ms:
+        if self._src is None and self._w:
+            ms = self.flush_ms
+            if self._w == SEND_MAX or (ms and ticks_diff(ticks_ms(), self._wrote_at) >= ms):
                 self._push()
         receive = self._hint and not self._rx.any()
         send = self._src is not None and self._state == OPEN and not self._waits()
@@ -216,8 +221,21 @@ class Connection(io.IOBase):
     def _push(self):
         """Start sending what was gathered."""
         self._src = self._tx
-        self._src_off = 0
-        self._src_n = self._w
+        self._src_off = self._sent
+        self._src_n = self._w - self._sent
+
+    def _pushed(self):
+        """What was being sent is out. More may have been gathered behind it meanwhile."""
+        if self._src is self._tx:
+            self._sent = self._src_off + self._src_n
+            if self._sent == self._w:
+                self._sent = self._w = 0
+        self._src = None
+
+    def _discard(self):
+        """Nothing that was written can leave any more."""
+        self._src = None
+        self._sent = self._w = 0
 
     def _done(self, result):
         """The AT engine's word on the command this socket began."""
@@ -235,17 +253,14 @@ class Connection(io.IOBase):
                 "the module did not answer in time; the connection is in an unknown state",
             )
         elif result == _at.SEND_OK:
-            if self._src is self._tx:
-                self._w = 0
-            self._src = None
+            self._pushed()
             self._asked_at = ticks_ms()
         elif result == _at.SEND_FAIL:
             # SSL 2.3.3: the module's buffer is full, nothing was taken: the same bytes again, later.
             self._retry = True
             self._retry_at = ticks_add(ticks_ms(), RETRY_MS)
         elif self._state == ENDING:
-            self._src = None
-            self._w = 0
+            self._discard()
         else:
             self._fail(ENOTCONN, "the module refused the data: the connection is gone")
 

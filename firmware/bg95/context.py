@@ -324,8 +324,8 @@ class SSLContext:
                 command="AT+QSSLCFG",
             )
         if name in _CHECKED:
-            answer = yield from at.ask(head)
-            if not answer or answer[-1] != value:
+            answer = yield from at.ask(head, "si.")
+            if answer[2] != value:
                 raise ConnectError(
                     "the module did not keep the setting %s=%s" % (name, value),
                     command="AT+QSSLCFG",
@@ -343,7 +343,7 @@ class SSLContext:
         for name in self._applied:
             value = self._applied[name]
             if name in _DEFAULTS and name != "ciphersuite" and value != _DEFAULTS[name]:
-                return (yield from self._modem._at.ask(self._item(name)))[-1] != value
+                return (yield from self._modem._at.ask(self._item(name), "si."))[2] != value
         return True
 
     def read_back(self):
@@ -356,7 +356,7 @@ class SSLContext:
         out = {}
         for name in list(_DEFAULTS) + list(_FILES):
             try:
-                value = (yield from self._modem._at.ask(self._item(name)))[-1]
+                value = (yield from self._modem._at.ask(self._item(name), "si."))[2]
                 out[name] = int(value, 16) if name == "ciphersuite" else value
             except CommandError:
                 out[name] = None

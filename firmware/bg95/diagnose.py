@@ -30,7 +30,7 @@ def _module(modem):
 
 
 def _sim(modem):
-    state = (yield from modem._at.ask(b"AT+CPIN?"))[0]
+    state = (yield from modem._at.ask(b"AT+CPIN?", "s"))[0]
     return (
         state == "READY",
         state,

@@ -10,6 +10,7 @@ from micropython import RingIO, const
 
 from . import at as _at
 from .errors import FileError
+from .job import Job
 from .limits import FILE_MS, NAME_MAX, UPLOAD_S, quoted
 
 _BLOCK = const(256)  # bytes moved at a time
@@ -72,7 +73,8 @@ class Files:
 
     def remove(self, name):
         """Delete a file (AT+QFDEL). Raises FileError 405 where there is none."""
-        self._modem.run(self._modem._at.run(b"AT+QFDEL=" + quoted("name", name, NAME_MAX), FILE_MS))
+        command = b"AT+QFDEL=" + quoted("name", name, NAME_MAX)
+        return self._modem.run(self._remove(command))
 
     def read(self, name, stream):
         """Copy a file to `stream`.write(); returns its size."""
@@ -80,18 +82,24 @@ class Files:
 
     def free(self):
         """Free bytes of the file system (AT+QFLDS)."""
-        return self._modem.run(self._modem._at.ask(b'AT+QFLDS="UFS"'))[0]
+        return self._modem.run(self._free())
 
     # -- flows ---------------------------------------------------------------------------------------
+
+    def _remove(self, command):
+        yield from self._modem._at.run(command, FILE_MS)
+
+    def _free(self):
+        return (yield from self._modem._at.ask(b'AT+QFLDS="UFS"', "i"))[0]
 
     def _list(self, name="*"):
         at = self._modem._at
         command = b"AT+QFLST=" + quoted("name", name, NAME_MAX)
         out = []
         try:
-            for line in (yield from at.run(command, FILE_MS, b"+QFLST: ")):
-                found, size = _at.fields(line[8:])[:2]
-                out.append((found[4:] if found.startswith("UFS:") else found, size))
+            for answer in (yield from at.ask_all(command, "si", FILE_MS)):
+                found = answer[0]
+                out.append((found[4:] if found.startswith("UFS:") else found, answer[1]))
         except FileError as e:
             if e.code != _NOT_FOUND:
                 raise
@@ -155,11 +163,15 @@ class Files:
                 yield from self._confirmed(command)
         lines = yield from at.wait()
         at.check(command)
-        answer = _at.fields(lines[0][8:].replace(b",", b',"') + b'"') if lines else [0, "0"]
-        if answer[0] != size or int(answer[1], 16) != checksum.value:
+        try:
+            written, value = lines[0][8:].split(b",")
+            written, value = int(written), int(value, 16)
+        except (IndexError, ValueError):
+            raise _at.unintelligible(command)
+        if written != size or value != checksum.value:
             raise FileError(
-                "%s arrived as %d bytes with checksum %s, not %d and %x: bytes were lost on the UART; upload it again"
-                % (name, answer[0], answer[1], size, checksum.value),
+                "%s arrived as %d bytes with checksum %x, not %d and %x: bytes were lost on the UART; upload it again"
+                % (name, written, value, size, checksum.value),
                 command="AT+QFUPL",
             )
 
@@ -174,7 +186,9 @@ class Files:
     def _read(self, name, write):
         """Flow: read a file through AT+QFOPEN, AT+QFREAD (whose answers are counted) and AT+QFCLOSE."""
         at = self._modem._at
-        handle = (yield from at.ask(b"AT+QFOPEN=%s,2" % quoted("name", name, NAME_MAX), FILE_MS))[0]
+        command = b"AT+QFOPEN=%s,2" % quoted("name", name, NAME_MAX)
+        handle = (yield from at.ask(command, "i", FILE_MS))[0]
+        close = b"AT+QFCLOSE=%d" % handle
         size = 0
         try:
             while True:
@@ -182,9 +196,13 @@ class Files:
                 size += n
                 if n < _BLOCK:
                     return size
+        except GeneratorExit:
+            Job(self._modem, at.run(close, FILE_MS))  # cancelled: a flow that ends may not wait
+            close = None
+            raise
         finally:
-            if not at.dead:
-                yield from at.run(b"AT+QFCLOSE=%d" % handle, FILE_MS)
+            if close and not at.dead:
+                yield from at.run(close, FILE_MS)
 
     def _read_block(self, command, write):
         at = self._modem._at

@@ -53,9 +53,7 @@ class Framer:
         self.prompt = 0  # the byte that is awaited as a prompt, or 0
         self.sink = None  # where payload goes; None drops (and counts) it
         self.left = 0  # payload bytes still to come
-        self.gap = (
-            -1
-        )  # CR and LF between a payload and the next item; -1 while that is not known yet
+        self.gap = 0  # CR and LF between a payload and what follows; -1: not known yet
         self._gap = 0
         self._raw = None  # sink of transparent mode
         self._escaping = False  # raw mode: an OK may end it, too
@@ -153,10 +151,16 @@ class Framer:
         w = self._w
         if not self._skipping:
             while r < w and (buf[r] == 13 or buf[r] == 10 or buf[r] == 32):
+                self._gap += buf[r] != 32
                 r += 1
-            self._gap += r - self._r
             self._r = r
-            if r < w and self.prompt and buf[r] == self.prompt:
+            prompted = r < w and self.prompt and buf[r] == self.prompt
+            if self.gap < 0 and r < w:
+                self.gap = self._gap
+                # Lines start with CR LF, always (a prompt may not): bytes of the payload were lost or doubled.
+                if (self._gap & 1 or not (self._gap or prompted)) and self.sink is not None:
+                    self.sink._cut()
+            if prompted:
                 self._r = r + 1
                 self.prompt = 0
                 return PROMPT
@@ -166,8 +170,6 @@ class Framer:
         e = buf.find(b"\r\n", r, w)
         if e < 0:
             return NOTHING
-        if self.gap < 0:
-            self.gap = self._gap
         self._r = e + 2
         if self._skipping:
             self._skipping = False

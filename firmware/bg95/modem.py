@@ -67,6 +67,7 @@ class Modem:
         urcs.append((b"POWER DOWN", self._on_down))
         urcs.append((b'+QIURC: "pdpdeact",', self._on_pdp_lost))
         for prefix in (
+            b"NO CARRIER",  # transparent.py has acted on it
             b"+CPIN:",
             b"+CFUN:",
             b"+QIND:",
@@ -282,10 +283,10 @@ class Modem:
         return self.run(self._any_command(command.encode(), timeout_ms))
 
     def _any_command(self, command, ms):
-        from .at import prefix_of
+        from .at import prefix_of, text_of
 
         lines = yield from self._at.run(command, ms, prefix_of(command), True)
-        return [line.decode() for line in lines]
+        return [text_of(line) for line in lines]
 
     def trace(self, stream):
         """Write what goes over the UART to `stream`.write(str), secrets masked; None stops it. Allocates."""

@@ -67,7 +67,7 @@ def sim_ready(modem, pin=None):
     deadline = ticks_add(ticks_ms(), SIM_READY_MS)
     while True:
         try:
-            state = (yield from at.ask(b"AT+CPIN?", SIM_MS))[0]
+            state = (yield from at.ask(b"AT+CPIN?", "s", SIM_MS))[0]
         except CommandError as e:
             state, code = (
                 "",
@@ -176,8 +176,7 @@ def deactivate(modem, ctx):
 
 def address(modem, ctx):
     """Flow: the IP address of an active PDP context as str, or None."""
-    for line in (yield from modem._at.run(b"AT+QIACT?", ACTIVATE_MS, b"+QIACT: ")):
-        answer = _at.fields(line[8:])
+    for answer in (yield from modem._at.ask_all(b"AT+QIACT?", "iii", ACTIVATE_MS)):
         if answer[0] == ctx and answer[1] == 1:
             return answer[3] if len(answer) > 3 else ""
     return None
@@ -185,7 +184,7 @@ def address(modem, ctx):
 
 def dns(modem, ctx):
     """Flow: the DNS servers (str, str) of an active context; AT+QIDNSCFG answers ERROR before AT+QIACT."""
-    answer = yield from modem._at.ask(b"AT+QIDNSCFG=%d" % ctx)
+    answer = yield from modem._at.ask(b"AT+QIDNSCFG=%d" % ctx, "is")
     return tuple(answer[1:3])
 
 
@@ -203,10 +202,10 @@ def status(modem, what):
     if what is None:
         return (yield from registered(modem))
     if what == "rssi":
-        rssi = (yield from at.ask(b"AT+CSQ"))[0]
+        rssi = (yield from at.ask(b"AT+CSQ", "ii"))[0]
         return None if rssi == 99 else 2 * rssi - 113
     if what == "operator":
-        answer = yield from at.ask(b"AT+COPS?", COPS_MS)
+        answer = yield from at.ask(b"AT+COPS?", "i", COPS_MS)
         return answer[2] if len(answer) > 2 else None
     if what == "signal":
         return tuple((yield from at.ask(b"AT+QCSQ")))

@@ -2,9 +2,9 @@
 
 from time import ticks_add, ticks_diff, ticks_ms
 
+from .at import text_of, unintelligible
 from .errors import ENODEV, CommandError, ModemError, TimeoutError
 from .limits import (
-    ANSWER_MS,
     APP_READY_MS,
     BAUDS,
     BOOT_MS,
@@ -28,13 +28,24 @@ def start(modem):
             raise ModemError(
                 "no answer: is the module on, and are TX and RX the right way round?", errno=ENODEV
             )
+        yield from cycle(modem)
+    yield from set_up(modem)
+
+
+def cycle(modem):
+    """Flow: switch the module off and on by PWRKEY, until it answers.
+
+    Without a STATUS pin nobody knows whether a pulse switches on or off, so there is a second one.
+    """
+    if modem.status_pin is not None and modem.status_pin.value():
+        yield from press(modem, KEY_OFF_MS)
+        yield from gone(modem)
+    for _ in range(2):
         yield from press(modem, KEY_ON_MS)
         yield from booted(modem)
-        if not (yield from synchronise(modem)):
-            raise ModemError(
-                "no answer, also after a PWRKEY pulse: check power and wiring", errno=ENODEV
-            )
-    yield from set_up(modem)
+        if (yield from synchronise(modem)):
+            return
+    raise ModemError("no answer, also after a PWRKEY pulse: check power and wiring", errno=ENODEV)
 
 
 def press(modem, ms):
@@ -114,10 +125,16 @@ def set_up(modem):
     if modem.dtr is not None:
         modem.dtr.value(0)
         yield from at.run(b"AT&D1")
-    modem.model = (yield from at.run(b"AT+CGMM", others=True))[0].decode()
-    modem.revision = (yield from at.run(b"AT+CGMR", others=True))[0].decode()
+    modem.model = yield from identity(modem, b"AT+CGMM")
+    modem.revision = yield from identity(modem, b"AT+CGMR")
     yield from modem.sockets.close_leftovers()
     modem.is_ready = True
+
+
+def identity(modem, command):
+    """Flow: the one line that AT+CGMM and its like answer with, which has no prefix (AT 2.1)."""
+    lines = yield from modem._at.run(command, others=True)
+    return text_of(lines[0]) if lines else ""
 
 
 def change_baud(modem, baud, save):
@@ -146,10 +163,16 @@ def stop(modem):
     except ModemError:
         if modem.pwrkey is None:
             raise
+        modem.down = False
         yield from press(modem, KEY_OFF_MS)
+    yield from gone(modem)
+
+
+def gone(modem):
+    """Flow: wait until the module is off: STATUS says so, or POWERED DOWN, or the 65 s of AT 2.11 are over."""
     deadline = ticks_add(ticks_ms(), OFF_MS)
-    while not modem.down and ticks_diff(ticks_ms(), deadline) < 0:
-        if modem.status_pin is not None and not modem.status_pin.value():
+    while ticks_diff(ticks_ms(), deadline) < 0:
+        if modem.down if modem.status_pin is None else not modem.status_pin.value():
             return
         yield
 
@@ -164,16 +187,15 @@ def reset(modem):
     except ModemError:
         if modem.pwrkey is None:
             raise
-        yield from press(modem, KEY_OFF_MS)
-        yield from pause(ANSWER_MS)
-        yield from press(modem, KEY_ON_MS)
-    yield from booted(modem)
+        yield from cycle(modem)
+    else:
+        yield from booted(modem)
     yield from start(modem)
 
 
 def clock(modem):
     """Flow: AT+CCLK? as machine.RTC's 8-tuple (year, month, day, weekday, hour, minute, second, 0), in UTC."""
-    text = (yield from modem._at.ask(b"AT+CCLK?"))[0]
+    text = (yield from modem._at.ask(b"AT+CCLK?", "s"))[0]
     return _parse(text)
 
 
@@ -183,21 +205,44 @@ def set_clock(modem, t):
     yield from modem._at.run(b'AT+CCLK="' + text + b'"')
 
 
-def _parse(text):
-    """yy/MM/dd,hh:mm:ss±zz (quarter hours, AT 8.3) to UTC. Unset clocks say 80 (the GPS epoch): 1980."""
-    from time import gmtime, mktime
+_MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
-    date, rest = text.split(",")[:2]
-    year, month, day = [int(x) for x in date.split("/")]
-    sign = -1 if "-" in rest else 1
-    hms, _, zone = rest.replace("-", "+").partition("+")
-    hour, minute, second = [int(x) for x in hms.split(":")]
-    year = year if year > 100 else year + (1900 if year >= 80 else 2000)
-    seconds = (
-        mktime((year, month, day, hour, minute, second, 0, 0, 0)) - sign * int(zone or 0) * 900
-    )
-    t = gmtime(seconds)
-    return (t[0], t[1], t[2], t[6], t[3], t[4], t[5], 0)
+
+def _parse(text):
+    """yy/MM/dd,hh:mm:ss±zz (zz: local time ahead of UTC in quarter hours, AT 8.3) as an 8-tuple in UTC.
+
+    Year 80 is 1980, where clocks that were never set begin (the GPS epoch). By hand, since mktime() differs from
+    port to port in its epoch, and does not reach back to 1980 on all of them.
+    """
+    try:
+        year, month, day = [int(x) for x in text[: text.index(",")].split("/")]
+        rest = text[text.index(",") + 1 :].split(",")[0]
+        hour, minute, second = [int(x) for x in rest[:8].split(":")]
+        zone = int(rest[8:] or 0)
+        year += 0 if year > 99 else 1900 if year >= 80 else 2000
+        month_days = _MONTHS[month - 1] + (month == 2 and year % 4 == 0)
+    except (ValueError, IndexError):
+        raise unintelligible(b"AT+CCLK")
+    minutes = hour * 60 + minute - zone * 15
+    day += minutes // 1440  # at most one day either way
+    minutes %= 1440
+    if day > month_days:
+        month, day = month + 1, 1
+    elif day < 1:
+        month -= 1
+        day = _MONTHS[month - 1] + (month == 2 and year % 4 == 0)
+    if month > 12:
+        year, month = year + 1, 1
+    elif month < 1:
+        year, month = year - 1, 12
+    return (year, month, day, _weekday(year, month, day), minutes // 60, minutes % 60, second, 0)
+
+
+def _weekday(year, month, day):
+    """0 is Monday (Sakamoto's rule)."""
+    if month < 3:
+        year -= 1
+    return (year + year // 4 - year // 100 + year // 400 + b"-bed=pen+mad."[month] + day - 1) % 7
 
 
 _EARLIEST = 2024  # a clock that is behind this driver is not set (1980 after power-up, AT 8.3)

@@ -7,7 +7,7 @@ ring. Both buffers come from the modem's pool.
 Hot path: readinto, recv_into, write, send and flush allocate nothing on a blocking socket.
 """
 
-from time import ticks_diff, ticks_ms
+from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
@@ -35,7 +35,7 @@ from .errors import (
     TimeoutError,
 )
 from .job import Job
-from .limits import ASK_MS, PROMPT_MS, RECV_MAX, RETRY_MS, SEND_MAX, SEND_MS, ranged
+from .limits import ASK_MS, CLOSE_S, PROMPT_MS, RECV_MAX, RETRY_MS, SEND_MAX, SEND_MS, ranged
 from .network import pause
 from .transparent import Transparent
 
@@ -81,10 +81,10 @@ class SSLSocket(Transparent):
         n = self._ready()
         if n:
             return n
-        if self._w and self._src is None:
-            self._push()  # what was asked has to leave before an answer can come
         start = ticks_ms()
         while True:
+            if self._w and self._src is None:
+                self._push()  # what was asked has to leave before an answer can come
             self._modem.poll()
             n = self._ready()
             if n:
@@ -341,9 +341,9 @@ class SSLSocket(Transparent):
 
     def _gather(self, buf, off, n):
         """Append buf[off:off+n] to the send buffer; False where it does not fit or would need a slice."""
-        if self._src is not None or n > SEND_MAX - self._w:
-            return False
         w = self._w
+        if n > SEND_MAX - w or (self._src is not None and self._src is not self._tx):
+            return False
         size = len(buf)
         if off or w + size > SEND_MAX + SPARE:
             if n > 32:
@@ -354,7 +354,7 @@ class SSLSocket(Transparent):
             self._tx[w : w + size] = buf  # all of it: only the first n bytes count
         self._w = w + n
         self._wrote_at = ticks_ms()
-        if self._w == SEND_MAX:
+        if self._w == SEND_MAX and self._src is None:
             self._push()
         return True
 
@@ -365,10 +365,9 @@ class SSLSocket(Transparent):
         self._modem.poll()
         if self._state != OPEN:
             self._wait_sent()
-        if self._src is not None:
-            return None
         n = min(n, SEND_MAX - self._w)
-        self._gather(memoryview(buf)[off : off + n], 0, n)
+        if not n or not self._gather(memoryview(buf)[off : off + n], 0, n):
+            return None
         return n
 
     def _raise_closing(self):
@@ -445,7 +444,7 @@ class SSLSocket(Transparent):
             ready |= events & _POLL_RD
         elif events & _POLL_RD:
             self._ask_again()
-        if self._src is None and self._state == OPEN and self._w < SEND_MAX:
+        if self._state == OPEN and self._w < SEND_MAX and not (self._datagrams and self._src):
             ready |= events & _POLL_WR
         if self._state >= ENDED:
             ready |= events & _POLL_WR
@@ -486,17 +485,22 @@ class SSLSocket(Transparent):
         self._mode = mode
         self._hint = mode == BUFFER
 
-    def _drain(self):
-        """Flow: let what was written leave."""
-        if self._w and self._src is None:
-            self._push()
-        while self._src is not None and self._state == OPEN:
+    def _drain(self, ms=SEND_MS):
+        """Flow: let what was written leave, for at most `ms`."""
+        deadline = ticks_add(ticks_ms(), ms)
+        while self._w or self._src is not None:
+            if self._state != OPEN:
+                return
+            if self._src is None:
+                self._push()
+            if ticks_diff(ticks_ms(), deadline) >= 0 and self._op == IDLE:
+                raise TimeoutError("the module took no data in %d ms" % ms)
             yield
 
     def close(self):
-        """Send what was gathered, close the connection (AT+QSSLCLOSE) and free the client ID. Blocks up to 10 s
-        plus what the sending takes; a non-blocking socket leaves it to poll(). Closing twice is harmless. No
-        error: what is closed cannot fail any more.
+        """Send what was gathered, close the connection (AT+QSSLCLOSE) and free the client ID. Blocks up to 10 s for
+        each; a non-blocking socket leaves it to poll(). Closing twice is harmless. No error: what is closed cannot
+        fail any more. What a peer does not take in 10 s is lost, so flush() first where that matters.
         """
         if self._state == CLOSED or self._closing:
             return None
@@ -511,7 +515,10 @@ class SSLSocket(Transparent):
         self._closing = True
         try:
             if self._state == OPEN:
-                yield from self._drain()
+                try:
+                    yield from self._drain(CLOSE_S * 1000)
+                except TimeoutError:
+                    pass
             if self._at.raw_owner is self:
                 yield from self._leave_raw()
             self._state = CLOSED
@@ -520,5 +527,5 @@ class SSLSocket(Transparent):
             pass  # the ID stays marked as dirty, and is closed before it is used again
         finally:
             self._state = CLOSED
-            self._src = None
+            self._discard()
             modem.sockets.release(self)

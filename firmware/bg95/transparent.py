@@ -55,8 +55,7 @@ class Transparent(Connection):
             if self._src_n:
                 self._send_raw()
             else:  # only now has the last byte left the buffer
-                self._src = None
-                self._w = 0
+                self._pushed()
         held = at.framer.held
         if held != self._held:
             self._held = held

@@ -40,7 +40,7 @@ class Pin:
 
     def value(self, level: int | None = None) -> int:
         if level is None:
-            return self._host.module.pins.level(self._name)
+            return self._host.module.pins[self._name]
         self._host.set_pin(self._name, 1 - level if self._inverted else level)
         return level
 
@@ -68,7 +68,7 @@ class UART:
         return n
 
     def init(self, baudrate: int) -> None:
-        self.host.module.set_host_baud(baudrate, self.host.now)
+        self.host.module.host_baud = baudrate
 
 
 class World:
