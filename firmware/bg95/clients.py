@@ -14,8 +14,6 @@ from .limits import ANSWER_MS, CLIENTS, CLOSE_S, OPEN_MS
 from .network import ip_run, settle
 from .socket import SSLSocket
 
-_STATE = b"+QSSLSTATE: "
-
 
 class Clients:
     """Table of the modem's sockets. count: how many can be open at a time; each takes about 3 KiB, now."""
@@ -185,6 +183,9 @@ class Clients:
                 yield from at.start(command, ms, connects=socket)
                 yield from at.wait()
                 yield from settle(modem, command)
+                if at.result != _at.CONNECT:  # OK, and the failure comes as a URC (at-commands 1.6.2)
+                    yield from self._await_open(socket, ms, progress)
+                    raise ConnectError("OK instead of CONNECT", command="AT+QSSLOPEN")
             else:
                 yield from ip_run(modem, command, ANSWER_MS)
                 yield from self._await_open(socket, ms, progress)

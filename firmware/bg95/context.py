@@ -358,7 +358,7 @@ class SSLContext:
             try:
                 value = (yield from self._modem._at.ask(self._item(name), "si."))[2]
                 out[name] = int(value, 16) if name == "ciphersuite" else value
-            except CommandError:
+            except (CommandError, ValueError, TypeError):  # no such item, or no such value
                 out[name] = None
         return out
 

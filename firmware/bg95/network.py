@@ -178,14 +178,14 @@ def address(modem, ctx):
     """Flow: the IP address of an active PDP context as str, or None."""
     for answer in (yield from modem._at.ask_all(b"AT+QIACT?", "iii", ACTIVATE_MS)):
         if answer[0] == ctx and answer[1] == 1:
-            return answer[3] if len(answer) > 3 else ""
+            return answer[3] if len(answer) > 3 and isinstance(answer[3], str) else ""
     return None
 
 
 def dns(modem, ctx):
     """Flow: the DNS servers (str, str) of an active context; AT+QIDNSCFG answers ERROR before AT+QIACT."""
     answer = yield from modem._at.ask(b"AT+QIDNSCFG=%d" % ctx, "is")
-    return tuple(answer[1:3])
+    return tuple([server for server in answer[1:3] if isinstance(server, str)])
 
 
 def set_dns(modem, ctx, servers):

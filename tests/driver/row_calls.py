@@ -308,6 +308,7 @@ def network_time(run):
     if not text:
         same("network time", got, None)
         return
+    same("given", got is not None, True)
     wanted = [int(word) for word in text[:19].replace("/", ",").replace(":", ",").split(",")]
     same("network time", list(got[:3] + got[4:7]), wanted)
 

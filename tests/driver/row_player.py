@@ -79,9 +79,12 @@ class Case:
 
 
 class Variation:
-    """How an answer comes. cut: split it before this byte, if not None; urc: bytes inserted before byte `at`."""
+    """How an answer comes. cut: split it before this byte, if not None; urc: bytes inserted before byte `at`;
+    instead: other bytes in its place.
+    """
 
-    def __init__(self, echo=False, cut=None, urc=b"", at=0):
+    def __init__(self, echo=False, cut=None, urc=b"", at=0, instead=None):
+        self.instead = instead
         self.echo = echo
         self.cut = cut
         self.urc = urc
@@ -160,7 +163,8 @@ class Module:
         """Give the row's answer, in this variation."""
         self.played += 1
         how = self.variation
-        answer = self.case.answer[: how.at] + how.urc + self.case.answer[how.at :]
+        answer = self.case.answer if how.instead is None else how.instead
+        answer = answer[: how.at] + how.urc + answer[how.at :]
         if how.cut is None:
             self.say(answer, delay_ms)
         else:

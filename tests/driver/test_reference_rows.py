@@ -4,6 +4,7 @@ Each row is run plainly, with echo, with its answer cut in two at every position
 of it: on CPython all of that, in the MicroPython VM one of each kind. The module's side is played from the row.
 """
 
+import contextlib
 import re
 import subprocess
 from pathlib import Path
@@ -88,6 +89,38 @@ def test_rows_on_cpython(api: str, driver, clock: Clock) -> None:
                 play(driver, clock, case, variation)
             except (AssertionError, driver.ModemError) as e:
                 wrong.append(f"{case.id} [{variation}]: {type(e).__name__}: {e}")
+    assert wrong == []
+
+
+def damaged(case: Case) -> list[bytes]:
+    """The answer without its lines, with fewer fields in one of them, and with other kinds of fields."""
+    answers = []
+    for i, text in enumerate(case.lines):
+        fields = text.split(b",")
+        worse = [b",".join(fields[:n]) for n in range(len(fields))] + [b""]
+        for n in range(len(fields)):
+            worse += [
+                b",".join([*fields[:n], other, *fields[n + 1 :]])
+                for other in (b"x", b'"', b'""', b"\xff", b"99999999999", b"-1")
+            ]
+        for line in worse:
+            lines = [*case.lines[:i], line, *case.lines[i + 1 :]]
+            answers.append(b"".join(b"\r\n" + line + b"\r\n" for line in [*lines, case.final]))
+    return answers
+
+
+@pytest.mark.parametrize("api", CALLS_OF_ROWS)
+def test_a_damaged_answer_raises_nothing_but_modem_errors(api: str, driver, clock: Clock) -> None:
+    """The row's request gets an answer that no document allows; whether it is taken is the driver's to judge."""
+    wrong = []
+    for row in (row for row in COVERED if row.api == api and row.form != "urc"):
+        case = Case(**fields_of(row))
+        for answer in damaged(case):
+            with contextlib.suppress(AssertionError, driver.ModemError):
+                try:
+                    play(driver, clock, case, Variation(instead=answer))
+                except (ValueError, LookupError, TypeError, AttributeError) as e:
+                    wrong.append(f"{row.id} {answer!r}: {type(e).__name__}: {e}")
     assert wrong == []
 
 
