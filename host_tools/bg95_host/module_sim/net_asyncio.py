@@ -9,6 +9,7 @@ from typing import Any
 
 from .net import LinkEvents, ResolveDone
 
+BUFFER_BYTES = 16384
 Deliver = Callable[..., None]
 
 
@@ -79,6 +80,9 @@ class AsyncioLink(asyncio.Protocol, asyncio.DatagramProtocol):
         if not self.datagrams:
             connection = transport.get_extra_info("socket")
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # The module's buffers are small (spec 3.1, 3.2); the kernel's would hide a slow peer.
+            for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+                connection.setsockopt(socket.SOL_SOCKET, buffer, BUFFER_BYTES)
         self._tell("link_up", transport.get_extra_info("sockname")[1])
 
     def data_received(self, data: bytes) -> None:

@@ -13,10 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .results import AtError, CmeError, PlainError, TcpipError
 from .syntax import Call, Form, Param
+
+if TYPE_CHECKING:
+    from .core import Module
 
 
 class Family(Enum):
@@ -48,7 +51,7 @@ class Field:
         """The parameter's value; raises ValueError if it is out of range or of the wrong kind."""
         raise NotImplementedError
 
-    def checked(self, command: Command, module: Any, param: Param) -> Any:
+    def checked(self, command: Command, module: Module, param: Param) -> Any:
         """The value, for a parameter whose kind depends on another one; raises AtError."""
         try:
             return self.value(param, module.traits.quoted_numbers)
@@ -190,7 +193,7 @@ class Command:
 
         return declare
 
-    def parameter_error(self, module: Any) -> AtError:
+    def parameter_error(self, module: Module) -> AtError:
         """How this command's family reports a malformed or out-of-range parameter."""
         if self.family in (Family.SSL, Family.TCPIP):
             return TcpipError(552)
@@ -199,7 +202,7 @@ class Command:
         numbered = getattr(module.traits, self.error_trait) == "numbered"
         return CmeError(3) if numbered else PlainError()
 
-    def run(self, module: Any, call: Call) -> Any:
+    def run(self, module: Module, call: Call) -> Any:
         """Start the called form. Returns what its handler returns; raises AtError."""
         if call.form is Form.TEST and Form.TEST not in self.handlers:
             if self.test is None:
@@ -210,12 +213,12 @@ class Command:
         handler, fields = self.handlers[call.form]
         return handler(module, *self._values(fields, call, module))
 
-    def _test_line(self, module: Any) -> Iterator[str]:
+    def _test_line(self, module: Module) -> Iterator[str]:
         text = self.tests_as.get(module.traits.test_forms, self.test)
         if text:
             yield f"{self.name}: {text}"
 
-    def _values(self, fields: tuple[Field, ...], call: Call, module: Any) -> Iterator[Any]:
+    def _values(self, fields: tuple[Field, ...], call: Call, module: Module) -> Iterator[Any]:
         quoted_numbers = module.traits.quoted_numbers
         if len(call.params) > len(fields):
             raise self.parameter_error(module)

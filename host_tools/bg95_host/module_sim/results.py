@@ -35,16 +35,15 @@ class CmeError(AtError):
 
 @dataclass(frozen=True)
 class Final:
-    """A final result code; None prints nothing. `then` runs when it has left the module."""
+    """A final result code. `then` runs when it has left the module."""
 
-    text: str | None = "OK"
+    text: str = "OK"
     then: Callable[[], None] | None = None
 
 
 SEND_OK = Final("SEND OK")
 SEND_FAIL = Final("SEND FAIL")
 NO_CARRIER = Final("NO CARRIER")
-NOTHING = Final(None)
 
 
 @dataclass(frozen=True)
@@ -102,15 +101,14 @@ class Signal:
 
 @dataclass(frozen=True)
 class Until:
-    """Continue when the signal is set (yields True) or after `timeout` seconds (yields False)."""
+    """Continue when the signal is set."""
 
     signal: Signal
-    timeout: float | None = None
 
 
 @dataclass(frozen=True)
 class Receive:
-    """Take host input as data. Yields the bytes; see `AtPort` for when it ends.
+    """Take host input as data. Yields the bytes; see `Reader` for when it ends.
 
     `count` bytes, or up to one of `ends` (then the ending byte is the last one yielded). `idle`
     seconds without a byte (or from the start, where bytes do not restart them) also end it.

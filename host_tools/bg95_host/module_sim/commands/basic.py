@@ -5,24 +5,27 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..registry import Choice, Command, Family, Int, OneOf
 from ..results import NO_CARRIER, EnterData
 from ..sockets import State
 from ..state import Profile
 
+if TYPE_CHECKING:
+    from ..core import Module
+
 REVISIONS = {"BG95-M3": "BG95M3LAR02A03", "BG95-M5": "BG95M5LAR02A04", "BG77": "BG77LAR02A04"}
 SUBREVISION = "_01.012.01.012"
 
 
-def revision(m: Any) -> str:
+def revision(m: Module) -> str:
     """The firmware revision of the model."""
     known = REVISIONS.get(m.options.model)
     return known or m.options.model.replace("-", "") + "LAR02A03"
 
 
-def imei(m: Any) -> str:
+def imei(m: Module) -> str:
     """Fifteen digits with a right check digit, its own for every module name and seed."""
     digest = hashlib.sha256(f"{m.name}/{m.options.seed}".encode()).digest()
     body = "86" + str(int.from_bytes(digest[:8], "big"))[-12:].zfill(12)
@@ -38,7 +41,7 @@ def _setting(name: str, attribute: str, *values: int, section: str = "2.1") -> N
     command = Command(name, Family.GENERAL, section)
 
     @command.execute_with(OneOf("value", values, default=0))
-    def assign(m: Any, value: int) -> None:
+    def assign(m: Module, value: int) -> None:
         setattr(m.profile, attribute, value)
 
 
@@ -52,7 +55,7 @@ C = Command("&C", Family.GENERAL, "2.1")
 
 
 @C.execute_with(OneOf("value", (0, 1), default=0))
-def carrier_detect(m: Any, value: int) -> None:
+def carrier_detect(m: Module, value: int) -> None:
     m.profile.dcd_mode = value
     m.drive_carrier()
 
@@ -62,12 +65,12 @@ S = Command("S", Family.GENERAL, "2.1")
 
 
 @S.read_with(OneOf("register", tuple(REGISTERS)))
-def s_read(m: Any, register: int) -> Iterator[str]:
+def s_read(m: Module, register: int) -> Iterator[str]:
     yield str(m.profile.s[register]).zfill(m.traits.s_register_digits)
 
 
 @S.write(OneOf("register", tuple(REGISTERS)), Int("value", 0, 255, default=0))
-def s_write(m: Any, register: int, value: int) -> None:
+def s_write(m: Module, register: int, value: int) -> None:
     if value > REGISTERS[register]:
         raise S.parameter_error(m)
     m.profile.s[register] = value
@@ -77,7 +80,7 @@ I = Command("I", Family.GENERAL, "2.1")  # noqa: E741 - the command's name
 
 
 @I.execute_with(OneOf("value", (0,), default=0))
-def identify(m: Any, value: int) -> Iterator[str]:
+def identify(m: Module, value: int) -> Iterator[str]:
     yield "Quectel"
     yield m.options.model
     yield f"Revision: {revision(m)}"
@@ -88,7 +91,7 @@ def _identification(text: Any, *names: str) -> None:
         command = Command(name, Family.GENERAL, "2.1", test="")
 
         @command.execute
-        def show(m: Any) -> Iterator[str]:
+        def show(m: Module) -> Iterator[str]:
             yield text(m)
 
 
@@ -105,19 +108,19 @@ def _profile_command(name: str) -> Any:
 
 
 @_profile_command("&F")
-def factory(m: Any, profile: int) -> None:
+def factory(m: Module, profile: int) -> None:
     """The baud rate stays (spec 2.1)."""
     m.profile = Profile(cmee=m.traits.factory_cmee)
 
 
 @_profile_command("&W")
-def store(m: Any, profile: int) -> None:
+def store(m: Module, profile: int) -> None:
     m.nv.profile = m.profile.stored()
     m.nv.baud = m.wanted_baud  # AT+IPR=115200;&W stores the rate that is about to apply
 
 
 @_profile_command("Z")
-def reload(m: Any, profile: int) -> None:
+def reload(m: Module, profile: int) -> None:
     m.profile = replace(m.nv.profile, s=dict(m.nv.profile.s))
 
 
@@ -125,7 +128,7 @@ V = Command("&V", Family.GENERAL, "2.1")
 
 
 @V.execute
-def view(m: Any) -> Iterator[str]:
+def view(m: Module) -> Iterator[str]:
     """In the order that a BG95-M5 prints (spec 2.1)."""
     p = m.profile
     yield from (f"&C: {p.dcd_mode}", f"&D: {p.dtr_mode}", "&F: 0", "&W: 0")
@@ -138,7 +141,7 @@ O = Command("O", Family.GENERAL, "1.4.3")  # noqa: E741 - the command's name
 
 
 @O.execute_with(OneOf("value", (0,), default=0))
-def online(m: Any, value: int) -> Any:
+def online(m: Module, value: int) -> Any:
     """Back to the connection that left transparent mode last (spec 1.4.3)."""
     socket = m.last_transparent
     if socket is None or socket.state is not State.CONNECTED or not m.traits.ato_resumes:
@@ -150,12 +153,12 @@ CMEE = Command("+CMEE", Family.GENERAL, "2.4", test="(0-2)")
 
 
 @CMEE.read
-def cmee_read(m: Any) -> Iterator[str]:
+def cmee_read(m: Module) -> Iterator[str]:
     yield f"+CMEE: {m.profile.cmee}"
 
 
 @CMEE.write(Int("n", 0, 2))
-def cmee_write(m: Any, n: int) -> None:
+def cmee_write(m: Module, n: int) -> None:
     m.profile.cmee = n
 
 
@@ -163,12 +166,12 @@ CSCS = Command("+CSCS", Family.GENERAL, "2.1.1", test='("GSM","IRA","UCS2")')
 
 
 @CSCS.read
-def cscs_read(m: Any) -> Iterator[str]:
+def cscs_read(m: Module) -> Iterator[str]:
     yield f'+CSCS: "{m.profile.cscs}"'
 
 
 @CSCS.write(Choice("chset", ("GSM", "IRA", "UCS2")))
-def cscs_write(m: Any, chset: str) -> None:
+def cscs_write(m: Module, chset: str) -> None:
     m.profile.cscs = chset
 
 
@@ -176,10 +179,10 @@ CGEREP = Command("+CGEREP", Family.GENERAL, "2.1.1", test="(0-2),(0,1)")
 
 
 @CGEREP.read
-def cgerep_read(m: Any) -> Iterator[str]:
+def cgerep_read(m: Module) -> Iterator[str]:
     yield "+CGEREP: {},{}".format(*m.profile.cgerep)
 
 
 @CGEREP.write(Int("mode", 0, 2), Int("bfr", 0, 1, default=0))
-def cgerep_write(m: Any, mode: int, bfr: int) -> None:
+def cgerep_write(m: Module, mode: int, bfr: int) -> None:
     m.profile.cgerep = (mode, bfr)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..registry import Command, Family, Int, OneOf, Text
+
+if TYPE_CHECKING:
+    from ..core import Module
 
 _CLOCK = re.compile(r"(\d\d)/(\d\d)/(\d\d),(\d\d):(\d\d):(\d\d)([+-]\d\d)")
 
@@ -19,13 +22,13 @@ def _zone(quarters: int) -> str:
 
 
 @CCLK.read
-def cclk_read(m: Any) -> Iterator[str]:
+def cclk_read(m: Module) -> Iterator[str]:
     local = m.rtc.local(m.now)
     yield f'+CCLK: "{local:%y/%m/%d,%H:%M:%S}{_zone(m.rtc.zone)}"'
 
 
 @CCLK.write(Text("time", 32))
-def cclk_write(m: Any, text: str) -> None:
+def cclk_write(m: Module, text: str) -> None:
     match = _CLOCK.fullmatch(text)
     if not match:
         raise CCLK.parameter_error(m)
@@ -43,7 +46,7 @@ def cclk_write(m: Any, text: str) -> None:
 QLTS = Command("+QLTS", Family.GENERAL, "2.9", test="(0-2)")
 
 
-def _qlts(m: Any, mode: int) -> str:
+def _qlts(m: Module, mode: int) -> str:
     if m.rtc.network_time is None:
         return '+QLTS: ""'
     if mode == 0:
@@ -56,12 +59,12 @@ def _qlts(m: Any, mode: int) -> str:
 
 
 @QLTS.execute
-def qlts(m: Any) -> Iterator[str]:
+def qlts(m: Module) -> Iterator[str]:
     yield _qlts(m, 0)
 
 
 @QLTS.write(Int("mode", 0, 2))
-def qlts_write(m: Any, mode: int) -> Iterator[str]:
+def qlts_write(m: Module, mode: int) -> Iterator[str]:
     yield _qlts(m, mode)
 
 
@@ -69,12 +72,12 @@ CTZU = Command("+CTZU", Family.GENERAL, "2.9", test="(0,1)")
 
 
 @CTZU.read
-def ctzu_read(m: Any) -> Iterator[str]:
+def ctzu_read(m: Module) -> Iterator[str]:
     yield f"+CTZU: {m.nv.ctzu}"
 
 
 @CTZU.write(OneOf("onoff", (0, 1)))
-def ctzu_write(m: Any, onoff: int) -> None:
+def ctzu_write(m: Module, onoff: int) -> None:
     m.nv.ctzu = onoff
 
 
@@ -82,10 +85,10 @@ CTZR = Command("+CTZR", Family.GENERAL, "2.1.1", test="(0-2)")
 
 
 @CTZR.read
-def ctzr_read(m: Any) -> Iterator[str]:
+def ctzr_read(m: Module) -> Iterator[str]:
     yield f"+CTZR: {m.profile.ctzr}"
 
 
 @CTZR.write(Int("reporting", 0, 2))
-def ctzr_write(m: Any, reporting: int) -> None:
+def ctzr_write(m: Module, reporting: int) -> None:
     m.profile.ctzr = reporting

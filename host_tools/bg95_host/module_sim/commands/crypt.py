@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from ..registry import Choice, Command, Family, OneOf, Text
 from ..results import TcpipError
+
+if TYPE_CHECKING:
+    from ..core import Module
 
 MOST_DATA = 256
 BLOCK = 16
@@ -27,7 +30,7 @@ QSSLCRYPT = Command(
     Text("key", BLOCK, default=None, secret=True),
 )
 def qsslcrypt(
-    m: Any, algorithm: str, text: str, form: int | None, mode: int | None, key: str | None
+    m: Module, algorithm: str, text: str, form: int | None, mode: int | None, key: str | None
 ) -> Iterator[str]:
     if algorithm == "MD5":
         if (form, mode, key) != (None, None, None):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..flash import NAME_BYTES, checksum
 from ..registry import Command, Family, Int, OneOf, Text
 from ..results import Aborted, CmeError, Final, PlainError, Raw, Receive, Word
+
+if TYPE_CHECKING:
+    from ..core import Module
 
 DEFAULT_SIZE = 10240
 BLOCK = 1024  # ACK mode, spec 2.8.1
@@ -37,12 +40,12 @@ def plain_name(name: str) -> str:
     return name
 
 
-def shown_name(m: Any, name: str) -> str:
+def shown_name(m: Module, name: str) -> str:
     """A file name as it is printed."""
     return f"UFS:{name}" if m.traits.ufs_prefix else name
 
 
-def existing(m: Any, name: str) -> str:
+def existing(m: Module, name: str) -> str:
     """The name of a file that is there; raises 405."""
     name = plain_name(name)
     if name not in m.flash:
@@ -54,12 +57,12 @@ QFLDS = Command("+QFLDS", Family.FILE, "2.8", test="")
 
 
 @QFLDS.execute
-def qflds(m: Any) -> Iterator[str]:
+def qflds(m: Module) -> Iterator[str]:
     yield f"+QFLDS: {m.flash.used},{len(m.flash.names())}"
 
 
 @QFLDS.write(Text("storage", 8))
-def qflds_ufs(m: Any, storage: str) -> Iterator[str]:
+def qflds_ufs(m: Module, storage: str) -> Iterator[str]:
     if storage.upper() != "UFS":
         raise CmeError(400)
     yield f"+QFLDS: {m.flash.free},{m.flash.total}"
@@ -69,17 +72,17 @@ QFLST = Command("+QFLST", Family.FILE, "2.8", test="")
 
 
 @QFLST.execute
-def qflst(m: Any) -> Iterator[str]:
+def qflst(m: Module) -> Iterator[str]:
     for name in m.flash.names():
         yield _listed(m, name)
 
 
-def _listed(m: Any, name: str) -> str:
+def _listed(m: Module, name: str) -> str:
     return f'+QFLST: "{shown_name(m, name)}",{m.flash.size(name)}'
 
 
 @QFLST.write(Text("pattern", NAME_BYTES))
-def qflst_one(m: Any, pattern: str) -> Iterator[str]:
+def qflst_one(m: Module, pattern: str) -> Iterator[str]:
     if pattern == "*":
         yield from qflst(m)
         return
@@ -90,7 +93,7 @@ QFDEL = Command("+QFDEL", Family.FILE, "2.8", test="<filename>")
 
 
 @QFDEL.write(NAME)
-def qfdel(m: Any, name: str) -> None:
+def qfdel(m: Module, name: str) -> None:
     doomed = m.flash.names() if name == "*" else [existing(m, name)]
     open_names = {file.name for file in m.open_files.values()}
     if open_names.intersection(doomed):
@@ -103,7 +106,7 @@ QFUPL = Command("+QFUPL", Family.FILE, "2.8.1")
 
 
 @QFUPL.tests
-def qfupl_test(m: Any) -> Iterator[str]:
+def qfupl_test(m: Module) -> Iterator[str]:
     free = m.flash.free if m.traits.upload_test_free else "<freesize>"
     yield f"+QFUPL: <filename>[,(1-{free})[,(1-65535)[,(0,1)]]]"
 
@@ -114,7 +117,7 @@ def qfupl_test(m: Any) -> Iterator[str]:
     Int("timeout", 1, 65535, default=5),
     OneOf("ackmode", (0, 1), default=0),
 )
-def qfupl(m: Any, name: str, size: int, timeout: int, ack: int) -> Iterator[Any]:
+def qfupl(m: Module, name: str, size: int, timeout: int, ack: int) -> Iterator[Any]:
     name = plain_name(name)
     if name in m.flash:
         raise CmeError(EXISTS)
@@ -131,10 +134,10 @@ def qfupl(m: Any, name: str, size: int, timeout: int, ack: int) -> Iterator[Any]
             abort_on_escape=True,
         )
     )
-    m.flash.put(name, data)
     if data and m.faults.corrupts_upload():
-        m.flash.put(name, bytes((data[0] ^ 1,)) + data[1:])
-    result = yield from _report(m, aborted, f"+QFUPL: {len(data)},{checksum(m.flash.get(name))}")
+        data = bytes((data[0] ^ 1,)) + data[1:]
+    m.flash.put(name, data)
+    result = yield from _report(m, aborted, f"+QFUPL: {len(data)},{checksum(data)}")
     return result
 
 
@@ -147,7 +150,7 @@ def _upload(wanted: Receive) -> Generator[Any, Any, tuple[bytes, bool]]:
     return data, False
 
 
-def _report(m: Any, aborted: bool, line: str) -> Generator[Any, Any, Final | None]:
+def _report(m: Module, aborted: bool, line: str) -> Generator[Any, Any, Final | None]:
     """How a transfer ends; what an aborted one prints is not documented (spec 2.7)."""
     how = m.traits.abort_result if aborted else "report"
     if how == "error":
@@ -163,7 +166,7 @@ QFDWL = Command("+QFDWL", Family.FILE, "2.8", test="<filename>")
 
 
 @QFDWL.write(NAME)
-def qfdwl(m: Any, name: str) -> Iterator[Any]:
+def qfdwl(m: Module, name: str) -> Iterator[Any]:
     data = m.flash.get(existing(m, name)) or b""
     yield Word("CONNECT")
     m.trace("module", len=len(data))
@@ -186,7 +189,7 @@ class OpenFile:
 HANDLE = Int("filehandle", 0, 2**31 - 1)
 
 
-def opened(m: Any, handle: int) -> OpenFile:
+def opened(m: Module, handle: int) -> OpenFile:
     """The open file behind a handle; raises 416."""
     if handle not in m.open_files:
         raise CmeError(BAD_HANDLE)
@@ -197,7 +200,7 @@ QFOPEN = Command("+QFOPEN", Family.FILE, "2.8", test="<filename>[,(0-2)]")
 
 
 @QFOPEN.write(NAME, Int("mode", 0, 2, default=0))
-def qfopen(m: Any, name: str, mode: int) -> Iterator[str]:
+def qfopen(m: Module, name: str, mode: int) -> Iterator[str]:
     """0 open or create, 1 create or truncate, 2 read only (spec 2.8)."""
     name = existing(m, name) if mode == 2 else plain_name(name)
     if any(file.name == name for file in m.open_files.values()):
@@ -213,7 +216,7 @@ def qfopen(m: Any, name: str, mode: int) -> Iterator[str]:
 
 
 @QFOPEN.read
-def qfopen_read(m: Any) -> Iterator[str]:
+def qfopen_read(m: Module) -> Iterator[str]:
     for handle, file in m.open_files.items():
         yield f'+QFOPEN: "{shown_name(m, file.name)}",{handle},{file.mode}'
 
@@ -222,7 +225,7 @@ QFREAD = Command("+QFREAD", Family.FILE, "2.8", test="<filehandle>[,<length>]")
 
 
 @QFREAD.write(HANDLE, Int("length", 1, 2**31 - 1, default=None))
-def qfread(m: Any, handle: int, length: int | None) -> Iterator[Any]:
+def qfread(m: Module, handle: int, length: int | None) -> Iterator[Any]:
     file = opened(m, handle)
     content = m.flash.get(file.name) or b""
     end = len(content) if length is None else file.offset + length
@@ -239,7 +242,7 @@ QFWRITE = Command("+QFWRITE", Family.FILE, "2.8", test="<filehandle>[,<length>[,
 @QFWRITE.write(
     HANDLE, Int("length", 1, 2**31 - 1, default=DEFAULT_SIZE), Int("timeout", 1, 65535, default=5)
 )
-def qfwrite(m: Any, handle: int, length: int, timeout: int) -> Iterator[Any]:
+def qfwrite(m: Module, handle: int, length: int, timeout: int) -> Iterator[Any]:
     file = opened(m, handle)
     if file.mode == 2:
         raise CmeError(READ_ONLY)
@@ -250,7 +253,7 @@ def qfwrite(m: Any, handle: int, length: int, timeout: int) -> Iterator[Any]:
     return result
 
 
-def _store(m: Any, file: OpenFile, data: bytes) -> int:
+def _store(m: Module, file: OpenFile, data: bytes) -> int:
     """Write at the file's place; what does not fit is not written."""
     old = m.flash.get(file.name) or b""
     growth = max(0, file.offset + len(data) - len(old))
@@ -264,7 +267,7 @@ QFSEEK = Command("+QFSEEK", Family.FILE, "2.8", test="<filehandle>,<offset>[,(0,
 
 
 @QFSEEK.write(HANDLE, Int("offset", 0, 2**31 - 1), OneOf("position", (0, 1, 2), default=0))
-def qfseek(m: Any, handle: int, offset: int, position: int) -> None:
+def qfseek(m: Module, handle: int, offset: int, position: int) -> None:
     """From the start (0), from the place (1), from the end (2)."""
     file = opened(m, handle)
     size = m.flash.size(file.name)
@@ -278,7 +281,7 @@ QFPOSITION = Command("+QFPOSITION", Family.FILE, "2.8", test="<filehandle>")
 
 
 @QFPOSITION.write(HANDLE)
-def qfposition(m: Any, handle: int) -> Iterator[str]:
+def qfposition(m: Module, handle: int) -> Iterator[str]:
     yield f"+QFPOSITION: {opened(m, handle).offset}"
 
 
@@ -286,7 +289,7 @@ QFTUCAT = Command("+QFTUCAT", Family.FILE, "2.8", test="<filehandle>")
 
 
 @QFTUCAT.write(HANDLE)
-def qftucat(m: Any, handle: int) -> None:
+def qftucat(m: Module, handle: int) -> None:
     """Cut the file at its place."""
     file = opened(m, handle)
     if file.mode == 2:
@@ -298,6 +301,6 @@ QFCLOSE = Command("+QFCLOSE", Family.FILE, "2.8", test="<filehandle>")
 
 
 @QFCLOSE.write(HANDLE)
-def qfclose(m: Any, handle: int) -> None:
+def qfclose(m: Module, handle: int) -> None:
     opened(m, handle)
     del m.open_files[handle]

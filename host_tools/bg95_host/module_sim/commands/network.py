@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..registry import Command, Family, Int, OneOf, Text
 from ..results import CmeError, Final, Wait
+
+if TYPE_CHECKING:
+    from ..core import Module
 
 NOT_SEARCHING, HOME, SEARCHING, DENIED, UNKNOWN, ROAMING = range(6)
 
@@ -15,12 +18,12 @@ QCSQ = Command("+QCSQ", Family.GENERAL, "2.3", test="")
 
 
 @CSQ.execute
-def csq(m: Any) -> Iterator[str]:
+def csq(m: Module) -> Iterator[str]:
     yield f"+CSQ: {m.radio.rssi if m.radio.registered else 99},99"
 
 
 @QCSQ.execute
-def qcsq(m: Any) -> Iterator[str]:
+def qcsq(m: Module) -> Iterator[str]:
     if not m.radio.registered:
         yield '+QCSQ: "NOSERVICE"'
         return
@@ -29,7 +32,7 @@ def qcsq(m: Any) -> Iterator[str]:
     yield f'+QCSQ: "{sysmode}",{dbm}{more}'
 
 
-def _stat(m: Any) -> int:
+def _stat(m: Module) -> int:
     if m.radio.registered:
         return ROAMING if m.traits.registration == "roaming" else HOME
     if m.traits.registration == "denied":
@@ -37,7 +40,7 @@ def _stat(m: Any) -> int:
     return SEARCHING if m.radio.functionality == 1 and m.radio.sim == "READY" else NOT_SEARCHING
 
 
-def _location(m: Any, n: int) -> str:
+def _location(m: Module, n: int) -> str:
     if n < 2 or not m.radio.registered:
         return ""
     return f',"{m.radio.tac}","{m.radio.cell}",{m.traits.act}'
@@ -47,7 +50,7 @@ def _registration(name: str, attribute: str, *modes: int) -> None:
     command = Command(name, Family.GENERAL, "2.3", test=f"({','.join(map(str, modes))})")
 
     @command.read
-    def read(m: Any) -> Iterator[str]:
+    def read(m: Module) -> Iterator[str]:
         n = getattr(m.profile, attribute)
         if attribute == "cgreg" and m.radio.registered and m.traits.cgreg_unknown_on_lte:
             yield f"{name}: {n},{UNKNOWN}"
@@ -55,7 +58,7 @@ def _registration(name: str, attribute: str, *modes: int) -> None:
         yield f"{name}: {n},{_stat(m)}{_location(m, n)}"
 
     @command.write(OneOf("n", modes))
-    def write(m: Any, n: int) -> None:
+    def write(m: Module, n: int) -> None:
         setattr(m.profile, attribute, n)
 
 
@@ -64,7 +67,7 @@ _registration("+CGREG", "cgreg", 0, 1, 2, 4)
 _registration("+CEREG", "cereg", 0, 1, 2, 4)
 
 
-def report_registration(m: Any) -> None:
+def report_registration(m: Module) -> None:
     """The URCs of AT+CREG, AT+CGREG and AT+CEREG after a change."""
     for name in ("creg", "cgreg", "cereg"):
         n = getattr(m.profile, name)
@@ -76,7 +79,7 @@ COPS = Command("+COPS", Family.GENERAL, "2.3", max_time=180)
 
 
 @COPS.tests
-def cops_test(m: Any) -> Iterator[Any]:
+def cops_test(m: Module) -> Iterator[Any]:
     yield Wait(m.traits.network_scan_s)
     name, plmn, act = m.radio.operator, m.radio.plmn, m.traits.act
     short = m.radio.short_operator
@@ -84,7 +87,7 @@ def cops_test(m: Any) -> Iterator[Any]:
 
 
 @COPS.read
-def cops_read(m: Any) -> Iterator[str]:
+def cops_read(m: Module) -> Iterator[str]:
     radio = m.radio
     if radio.functionality != 1:
         yield "+COPS: 2"
@@ -101,7 +104,7 @@ def cops_read(m: Any) -> Iterator[str]:
     Text("oper", 64, default=None),
     OneOf("act", (0, 7, 8, 9), default=None),
 )
-def cops_write(m: Any, mode: int, form: int | None, oper: str | None, act: int | None) -> None:
+def cops_write(m: Module, mode: int, form: int | None, oper: str | None, act: int | None) -> None:
     radio = m.radio
     if form is not None:
         radio.cops_format = form
@@ -120,12 +123,12 @@ CGATT = Command("+CGATT", Family.GENERAL, "2.3", test="(0,1)", max_time=140)
 
 
 @CGATT.read
-def cgatt_read(m: Any) -> Iterator[str]:
+def cgatt_read(m: Module) -> Iterator[str]:
     yield f"+CGATT: {int(m.radio.attached and m.radio.registered)}"
 
 
 @CGATT.write(OneOf("state", (0, 1)))
-def cgatt_write(m: Any, state: int) -> None:
+def cgatt_write(m: Module, state: int) -> None:
     m.radio.attached = bool(state)
     if not state:
         for cid in m.pdp:
@@ -144,12 +147,12 @@ CFUN = Command(
 
 
 @CFUN.read
-def cfun_read(m: Any) -> Iterator[str]:
+def cfun_read(m: Module) -> Iterator[str]:
     yield f"+CFUN: {m.radio.functionality}"
 
 
 @CFUN.write(OneOf("fun", (0, 1, 4)), OneOf("rst", (0, 1), default=0))
-def cfun_write(m: Any, fun: int, rst: int) -> Final | None:
+def cfun_write(m: Module, fun: int, rst: int) -> Final | None:
     if rst:
         if fun != 1:
             raise CFUN.parameter_error(m)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..registry import Command, Family, Int, Text
 from ..results import TcpipError, Wait
 from ..tables import SSL_ERRORS
+
+if TYPE_CHECKING:
+    from ..core import Module
 
 MOST_ACTIVE = 3  # spec 2.6.2
 CONTEXT_ID = Int("contextID", 1, 16)
@@ -30,7 +33,7 @@ QICSGP = Command(
     Int("authentication", 0, 3, default=None),
 )
 def qicsgp(
-    m: Any,
+    m: Module,
     context_id: int,
     context_type: int | None,
     apn: str | None,
@@ -61,14 +64,14 @@ QIACT = Command("+QIACT", Family.TCPIP, "2.6.2", test="(1-16)", max_time=150)
 
 
 @QIACT.read
-def qiact_read(m: Any) -> Iterator[str]:
+def qiact_read(m: Module) -> Iterator[str]:
     for cid, context in m.pdp.items():
         if context.active:
             yield f'+QIACT: {cid},1,{context.context_type},"100.64.0.{cid}"'
 
 
 @QIACT.write(CONTEXT_ID)
-def qiact_write(m: Any, context_id: int) -> Iterator[Any]:
+def qiact_write(m: Module, context_id: int) -> Iterator[Any]:
     context = m.pdp[context_id]
     if context.active:
         if m.traits.activate_active_context == "error":
@@ -90,7 +93,7 @@ QIDEACT = Command("+QIDEACT", Family.TCPIP, "2.6.3", test="(1-16)", max_time=40)
 
 
 @QIDEACT.write(CONTEXT_ID)
-def qideact(m: Any, context_id: int) -> Iterator[Any]:
+def qideact(m: Module, context_id: int) -> Iterator[Any]:
     """Closes the context's connections; these are local closes, no URC follows."""
     yield Wait(m.traits.pdp_deactivation_s)
     for socket in list(m.sockets.values()):
@@ -103,7 +106,7 @@ QIGETERROR = Command("+QIGETERROR", Family.TCPIP, "2.6.4", test="", sets_error=F
 
 
 @QIGETERROR.execute
-def qigeterror(m: Any) -> Iterator[str]:
+def qigeterror(m: Module) -> Iterator[str]:
     comma = ", " if m.traits.geterror_space else ","
     yield f"+QIGETERROR: {m.last_error}{comma}{SSL_ERRORS[m.last_error]}"
 
@@ -112,7 +115,7 @@ QIDNSCFG = Command("+QIDNSCFG", Family.TCPIP, "2.6.6", test="(1-16),<pridnsaddr>
 
 
 @QIDNSCFG.write(CONTEXT_ID, Text("pri", 64, default=None), Text("sec", 64, default=None))
-def qidnscfg(m: Any, context_id: int, pri: str | None, sec: str | None) -> Iterator[str]:
+def qidnscfg(m: Module, context_id: int, pri: str | None, sec: str | None) -> Iterator[str]:
     context = m.pdp[context_id]
     if pri is None:
         if not context.active:
@@ -126,7 +129,7 @@ QIDNSGIP = Command("+QIDNSGIP", Family.TCPIP, "2.6.6", test="(1-16),<hostname>",
 
 
 @QIDNSGIP.write(CONTEXT_ID, Text("hostname", 255))
-def qidnsgip(m: Any, context_id: int, hostname: str) -> None:
+def qidnsgip(m: Module, context_id: int, hostname: str) -> None:
     if not m.pdp[context_id].active:
         raise TcpipError(572)
 

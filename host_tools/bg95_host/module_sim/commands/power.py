@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..power import psm_active_seconds, psm_tau_seconds
 from ..registry import AsWritten, Choice, Command, Family, Int, OneOf, Text
 from ..results import Final
 from ..syntax import Param
 
+if TYPE_CHECKING:
+    from ..core import Module
+
 QPOWD = Command("+QPOWD", Family.GENERAL, "2.10", test="(0,1)")
 
 
 @QPOWD.execute
-def qpowd(m: Any) -> Final:
+def qpowd(m: Module) -> Final:
     return Final("OK", then=lambda: m.power.stop(orderly=True))
 
 
 @QPOWD.write(OneOf("n", (0, 1)))
-def qpowd_write(m: Any, n: int) -> Final:
+def qpowd_write(m: Module, n: int) -> Final:
     return Final("OK", then=lambda: m.power.stop(orderly=bool(n)))
 
 
@@ -27,12 +30,12 @@ QSCLK = Command("+QSCLK", Family.GENERAL, "2.10", test="(0-2)")
 
 
 @QSCLK.read
-def qsclk_read(m: Any) -> Iterator[str]:
+def qsclk_read(m: Module) -> Iterator[str]:
     yield f"+QSCLK: {m.sleep_mode}"
 
 
 @QSCLK.write(OneOf("n", (0, 1, 2)))
-def qsclk_write(m: Any, n: int) -> None:
+def qsclk_write(m: Module, n: int) -> None:
     m.sleep_mode = n
 
 
@@ -42,7 +45,7 @@ QPSMS = Command("+QPSMS", Family.GENERAL, "2.10", test=PSM_RANGES)
 
 
 def _set_psm(
-    command: Command, m: Any, mode: int, tau: str | None, active: str | None
+    command: Command, m: Module, mode: int, tau: str | None, active: str | None
 ) -> Final | None:
     if mode != 1:
         m.psm.psm = 0
@@ -76,19 +79,19 @@ def _psm_fields() -> tuple[Any, ...]:
 
 
 @CPSMS.read
-def cpsms_read(m: Any) -> Iterator[str]:
+def cpsms_read(m: Module) -> Iterator[str]:
     yield f'+CPSMS: {m.psm.psm},,,"{m.psm.tau}","{m.psm.active}"'
 
 
 @CPSMS.write(*_psm_fields())
 def cpsms_write(
-    m: Any, mode: int, _rau: str | None, _ready: str | None, tau: str | None, active: str | None
+    m: Module, mode: int, _rau: str | None, _ready: str | None, tau: str | None, active: str | None
 ) -> Final | None:
     return _set_psm(CPSMS, m, mode, tau, active)
 
 
 @QPSMS.read
-def qpsms_read(m: Any) -> Iterator[str]:
+def qpsms_read(m: Module) -> Iterator[str]:
     """What the network granted, in seconds."""
     tau, active = psm_tau_seconds(m.psm.tau), psm_active_seconds(m.psm.active)
     yield f'+QPSMS: {m.psm.psm},,,"{tau}","{active}"'
@@ -96,7 +99,7 @@ def qpsms_read(m: Any) -> Iterator[str]:
 
 @QPSMS.write(*_psm_fields())
 def qpsms_write(
-    m: Any, mode: int, _rau: str | None, _ready: str | None, tau: str | None, active: str | None
+    m: Module, mode: int, _rau: str | None, _ready: str | None, tau: str | None, active: str | None
 ) -> Final | None:
     return _set_psm(QPSMS, m, mode, tau, active)
 
@@ -106,7 +109,7 @@ CAT_M1, CAT_NB = 4, 5
 
 
 @CEDRXS.read
-def cedrxs_read(m: Any) -> Iterator[str]:
+def cedrxs_read(m: Module) -> Iterator[str]:
     if m.psm.edrx_mode not in (1, 2):
         yield "+CEDRXS: 0"
         return
@@ -118,7 +121,7 @@ def cedrxs_read(m: Any) -> Iterator[str]:
 @CEDRXS.write(
     Int("mode", 0, 3), OneOf("AcT", (CAT_M1, CAT_NB), default=None), Text("value", 4, default=None)
 )
-def cedrxs_write(m: Any, mode: int, act: int | None, value: str | None) -> None:
+def cedrxs_write(m: Module, mode: int, act: int | None, value: str | None) -> None:
     if value is not None and (len(value) != 4 or value.strip("01")):
         raise CEDRXS.parameter_error(m)
     m.psm.edrx_mode = mode
@@ -132,7 +135,7 @@ QCFG = Command("+QCFG", Family.GENERAL, "2.12")
 
 
 @QCFG.tests
-def qcfg_test(m: Any) -> Iterator[str]:
+def qcfg_test(m: Module) -> Iterator[str]:
     yield '+QCFG: "psm/urc",(0,1)'
     yield '+QCFG: "urc/ri/other",("off","pulse"),(1-2000),(1-5)'
     yield '+QCFG: "urc/delay",(0,1)'
@@ -145,7 +148,7 @@ def qcfg_test(m: Any) -> Iterator[str]:
     Int("pulses", 1, 5, default=None),
 )
 def qcfg(
-    m: Any, item: str, first: Param | None, width: int | None, pulses: int | None
+    m: Module, item: str, first: Param | None, width: int | None, pulses: int | None
 ) -> Iterator[str]:
     """Saved at once (spec 3.6)."""
     if item == "urc/ri/other":

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..registry import Choice, Command, Family, Int, OneOf
 from ..results import Final, PlainError
 from ..tables import BAUD_RATES
 
+if TYPE_CHECKING:
+    from ..core import Module
+
 IPR = Command("+IPR", Family.GENERAL, "2.5", test=f"(),({','.join(map(str, BAUD_RATES))})")
 
 
 @IPR.read
-def ipr_read(m: Any) -> Iterator[str]:
+def ipr_read(m: Module) -> Iterator[str]:
     yield f"+IPR: {m.wanted_baud}"
 
 
 @IPR.write(OneOf("rate", BAUD_RATES))
-def ipr_write(m: Any, rate: int) -> Final:
+def ipr_write(m: Module, rate: int) -> Final:
     """The rate changes when the OK has left at the old one."""
     m.wanted_baud = rate
     return Final("OK", then=lambda: m.set_baud(rate))
@@ -28,12 +31,12 @@ IFC = Command("+IFC", Family.GENERAL, "2.5", test="(0,2),(0,2)")
 
 
 @IFC.read
-def ifc_read(m: Any) -> Iterator[str]:
+def ifc_read(m: Module) -> Iterator[str]:
     yield "+IFC: {},{}".format(*m.profile.ifc)
 
 
 @IFC.write(OneOf("dce_by_dte", (0, 2)), OneOf("dte_by_dce", (0, 2), default=None))
-def ifc_write(m: Any, dce_by_dte: int, dte_by_dce: int | None) -> None:
+def ifc_write(m: Module, dce_by_dte: int, dte_by_dce: int | None) -> None:
     kept = m.profile.ifc[1]
     m.profile.ifc = (dce_by_dte, kept if dte_by_dce is None else dte_by_dce)
 
@@ -42,12 +45,12 @@ ICF = Command("+ICF", Family.GENERAL, "2.5", test="(3),(3)")
 
 
 @ICF.read
-def icf_read(m: Any) -> Iterator[str]:
+def icf_read(m: Module) -> Iterator[str]:
     yield "+ICF: {},{}".format(*m.profile.icf)
 
 
 @ICF.write(OneOf("format", (3,)), Int("parity", 0, 3, default=3))
-def icf_write(m: Any, frame: int, parity: int) -> None:
+def icf_write(m: Module, frame: int, parity: int) -> None:
     m.profile.icf = (frame, parity)
 
 
@@ -56,7 +59,7 @@ QURCCFG = Command("+QURCCFG", Family.GENERAL, "2.11", test='"urcport",("usbat","
 
 
 @QURCCFG.write(Choice("item", ("urcport",)), Choice("port", PORTS, default=None))
-def qurccfg_write(m: Any, item: str, port: str | None) -> Iterator[str]:
+def qurccfg_write(m: Module, item: str, port: str | None) -> Iterator[str]:
     """Saved at once, effective at once."""
     if item in m.traits.missing_items.split("|"):
         raise PlainError

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..registry import AsWritten, Choice, Command, Family, Int, Text
 from ..results import TcpipError
 from ..syntax import Param
 from ..tables import ALL_SUITES, CONFIG_ITEMS, SUITES
+
+if TYPE_CHECKING:
+    from ..core import Module
 
 LONGEST_PATH = 80  # a UFS file name, spec 2.8
 
@@ -16,7 +19,7 @@ QSSLCFG = Command("+QSSLCFG", Family.SSL, "1.6.1")
 
 
 @QSSLCFG.tests
-def qsslcfg_test(m: Any) -> Iterator[str]:
+def qsslcfg_test(m: Module) -> Iterator[str]:
     suites = ",".join(f"0X{code:04X}" for code in (*SUITES, ALL_SUITES))
     for item in CONFIG_ITEMS.values():
         values = f"({suites})" if item.kind == "suite" else item.test
@@ -26,7 +29,7 @@ def qsslcfg_test(m: Any) -> Iterator[str]:
 @QSSLCFG.write(
     Choice("item", tuple(CONFIG_ITEMS)), Int("SSL_ctxID", 0, 5), AsWritten("value", default=None)
 )
-def qsslcfg(m: Any, name: str, ctx_id: int, value: Param | None) -> Iterator[str]:
+def qsslcfg(m: Module, name: str, ctx_id: int, value: Param | None) -> Iterator[str]:
     """Query without a value. AT+QSSLCFG="session",1 asks, it does not switch on."""
     context = m.ssl[ctx_id]
     if name in m.traits.missing_items.split("|"):
@@ -38,12 +41,16 @@ def qsslcfg(m: Any, name: str, ctx_id: int, value: Param | None) -> Iterator[str
         parsed = _parsed(name, value, m.traits.quoted_numbers)
     except ValueError:
         raise TcpipError(552) from None
-    if CONFIG_ITEMS[name].kind == "path" and m.traits.path_must_exist and parsed not in m.flash:
+    if (
+        CONFIG_ITEMS[name].kind == "path"
+        and m.traits.path_must_exist
+        and str(parsed) not in m.flash
+    ):
         raise TcpipError(552)
     context.values[name] = parsed
 
 
-def _shown(m: Any, name: str, value: Any) -> str:
+def _shown(m: Module, name: str, value: Any) -> str:
     kind = CONFIG_ITEMS[name].kind
     if kind == "path":
         return f'"{value}"' if m.traits.paths_quoted else str(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..registry import Command, Family, Int, Text
 from ..results import (
@@ -19,6 +19,9 @@ from ..results import (
     Wait,
 )
 from ..sockets import PUSH, TRANSPARENT, Socket, State
+
+if TYPE_CHECKING:
+    from ..core import Module
 
 CTRL_Z, ESC = 0x1A, 0x1B
 MOST_SENT = 1460
@@ -44,7 +47,7 @@ QSSLOPEN = Command(
     Int("access_mode", 0, 2, default=0),
 )
 def qsslopen(
-    m: Any, pdp_id: int, ssl_ctx_id: int, client_id: int, host: str, port: int, mode: int
+    m: Module, pdp_id: int, ssl_ctx_id: int, client_id: int, host: str, port: int, mode: int
 ) -> Iterator[Any]:
     protocol = "udp" if m.ssl[ssl_ctx_id].dtls else "tcp"
     socket = Socket(
@@ -54,7 +57,7 @@ def qsslopen(
     return result
 
 
-def open_socket(m: Any, socket: Socket) -> Iterator[Any]:
+def open_socket(m: Module, socket: Socket) -> Iterator[Any]:
     """Claim the ID and start. Mode 2 waits for the result, the others report it by URC."""
     if not socket.host or m.faults.stack_is_dead():
         raise TcpipError(552)
@@ -78,7 +81,7 @@ def open_socket(m: Any, socket: Socket) -> Iterator[Any]:
     raise TcpipError(socket.opened.value)
 
 
-def ssl_socket(m: Any, client_id: int) -> Socket:
+def ssl_socket(m: Module, client_id: int) -> Socket:
     """The SSL connection with this ID, in any state; raises 567 where there is none."""
     socket = m.sockets.get(client_id)
     if socket is None or not socket.is_ssl:
@@ -90,12 +93,12 @@ QSSLSEND = Command("+QSSLSEND", Family.SSL, "1.6.3", test="(0-11)[,(1-1460)]")
 
 
 @QSSLSEND.write(CLIENT_ID, Int("sendlen", 1, MOST_SENT, default=None))
-def qsslsend(m: Any, client_id: int, size: int | None) -> Iterator[Any]:
+def qsslsend(m: Module, client_id: int, size: int | None) -> Iterator[Any]:
     result = yield from send(m, ssl_socket(m, client_id), size, echo=m.traits.echo_payload)
     return result
 
 
-def send(m: Any, socket: Socket, size: int | None, echo: bool) -> Iterator[Any]:
+def send(m: Module, socket: Socket, size: int | None, echo: bool) -> Iterator[Any]:
     """Prompt, data, SEND OK: the same for SSL and TCP (spec 3.1)."""
     if socket.state is not State.CONNECTED and m.traits.send_refused == "before":
         raise TcpipError(567)
@@ -121,13 +124,13 @@ def send(m: Any, socket: Socket, size: int | None, echo: bool) -> Iterator[Any]:
     return SEND_OK
 
 
-def _prompt(m: Any) -> bytes:
+def _prompt(m: Module) -> bytes:
     """Four bytes, unless a trait says otherwise (spec 3.1)."""
     crlf = b"\r\n" if m.traits.prompt_crlf else b""
     return crlf + (b"> " if m.traits.prompt_space else b">")
 
 
-def _variable(m: Any, echo: bool, idle: float | None) -> Iterator[Any]:
+def _variable(m: Module, echo: bool, idle: float | None) -> Iterator[Any]:
     """Data up to Ctrl-Z, or None if ESC cancelled it."""
     ends = bytes((CTRL_Z, ESC))
     most = MOST_SENT + (m.traits.send_overrun == "error")
@@ -153,24 +156,24 @@ QSSLRECV = Command("+QSSLRECV", Family.SSL, "1.6.4")
 
 
 @QSSLRECV.tests
-def qsslrecv_test(m: Any) -> Iterator[str]:
+def qsslrecv_test(m: Module) -> Iterator[str]:
     yield f"+QSSLRECV: (0-11),({0 if m.traits.recv_test_from_zero else 1}-1500)"
 
 
 @QSSLRECV.write(CLIENT_ID, Int("readlen", 0, MOST_READ, default=MOST_READ))
-def qsslrecv(m: Any, client_id: int, size: int) -> Iterator[Any]:
+def qsslrecv(m: Module, client_id: int, size: int) -> Iterator[Any]:
     socket = ssl_socket(m, client_id)
     yield from receive(m, socket, "+QSSLRECV", size)
 
 
-def _readable(m: Any, socket: Socket) -> bool:
+def _readable(m: Module, socket: Socket) -> bool:
     """Connected, or closed by the peer with something left to read (spec 3.5)."""
     if socket.state is State.CLOSING:
         return bool(socket.received) or m.traits.drained_after_close == "zero"
     return socket.state is State.CONNECTED
 
 
-def receive(m: Any, socket: Socket, name: str, size: int) -> Iterator[Any]:
+def receive(m: Module, socket: Socket, name: str, size: int) -> Iterator[Any]:
     """Counters, nothing, or data: the same for SSL and TCP (spec 1.6.4)."""
     if not _readable(m, socket):
         raise TcpipError(567)
@@ -203,7 +206,7 @@ QSSLCLOSE = Command(
 
 
 @QSSLCLOSE.write(CLIENT_ID, Int("close_timeout", 0, 65535, default=10))
-def qsslclose(m: Any, client_id: int, timeout: int) -> Iterator[Any]:
+def qsslclose(m: Module, client_id: int, timeout: int) -> Iterator[Any]:
     if client_id not in m.sockets:
         if m.traits.close_unopened == "error":
             raise TcpipError(567)
@@ -211,7 +214,7 @@ def qsslclose(m: Any, client_id: int, timeout: int) -> Iterator[Any]:
     yield from close(m, ssl_socket(m, client_id), timeout)
 
 
-def close(m: Any, socket: Socket, timeout: int) -> Iterator[Any]:
+def close(m: Module, socket: Socket, timeout: int) -> Iterator[Any]:
     """Blocks the port until the connection is down (spec 1.6.5)."""
     yield Wait(min(m.traits.close_s, timeout))
     was_connected = socket.state is State.CONNECTED
@@ -224,7 +227,7 @@ def close(m: Any, socket: Socket, timeout: int) -> Iterator[Any]:
 QSSLSTATE = Command("+QSSLSTATE", Family.SSL, "1.6.6", test="")
 
 
-def _state_line(m: Any, socket: Socket) -> str:
+def _state_line(m: Module, socket: Socket) -> str:
     local_port = 0 if m.traits.local_port_zero else socket.local_port
     return (
         f'+QSSLSTATE: {socket.client_id},"SSLClient","{socket.address}",{socket.port},'
@@ -234,14 +237,14 @@ def _state_line(m: Any, socket: Socket) -> str:
 
 
 @QSSLSTATE.execute
-def qsslstate_all(m: Any) -> Iterator[str]:
+def qsslstate_all(m: Module) -> Iterator[str]:
     for client_id in sorted(m.sockets):
         if m.sockets[client_id].is_ssl:
             yield _state_line(m, m.sockets[client_id])
 
 
 @QSSLSTATE.read
-def qsslstate_read(m: Any) -> Iterator[str]:
+def qsslstate_read(m: Module) -> Iterator[str]:
     """Not documented; the sibling answers as the execution form does (spec 1.6.6)."""
     if not m.traits.state_read:
         raise TcpipError(552)
@@ -249,7 +252,7 @@ def qsslstate_read(m: Any) -> Iterator[str]:
 
 
 @QSSLSTATE.write(CLIENT_ID)
-def qsslstate_one(m: Any, client_id: int) -> Iterator[str]:
+def qsslstate_one(m: Module, client_id: int) -> Iterator[str]:
     socket = m.sockets.get(client_id)
     if socket is not None and socket.is_ssl:
         yield _state_line(m, socket)
@@ -263,7 +266,7 @@ QISWTMD = Command("+QISWTMD", Family.SSL, "2.6.5", test="(0-11),(0-2)")
 
 
 @QISWTMD.write(Int("connectID", 0, 11), Int("access_mode", 0, 2))
-def qiswtmd(m: Any, client_id: int, mode: int) -> Any:
+def qiswtmd(m: Module, client_id: int, mode: int) -> Any:
     """Works on SSL and TCP sockets alike (spec 1.4.1)."""
     socket = m.sockets.get(client_id)
     if socket is None or socket.state is not State.CONNECTED:

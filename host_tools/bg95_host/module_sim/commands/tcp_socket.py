@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..registry import AsWritten, Choice, Command, Family, Int, OneOf, Text
 from ..results import SEND_OK, TcpipError
 from ..sockets import Socket, State
 from ..syntax import Param
 from .ssl_socket import MOST_READ, MOST_SENT, close, open_socket, receive, send
+
+if TYPE_CHECKING:
+    from ..core import Module
 
 CONNECT_ID = Int("connectID", 0, 11)
 KINDS = ("TCP", "UDP", "TCP LISTENER", "UDP SERVICE")
@@ -34,7 +37,7 @@ QIOPEN = Command(
     Int("access_mode", 0, 2, default=0),
 )
 def qiopen(
-    m: Any, pdp_id: int, client_id: int, kind: str, host: str, port: int, _local: int, mode: int
+    m: Module, pdp_id: int, client_id: int, kind: str, host: str, port: int, _local: int, mode: int
 ) -> Iterator[Any]:
     if kind not in ("TCP", "UDP"):
         raise TcpipError(555)  # servers are outside of what this simulator offers
@@ -43,7 +46,7 @@ def qiopen(
     return result
 
 
-def plain_socket(m: Any, client_id: int) -> Socket:
+def plain_socket(m: Module, client_id: int) -> Socket:
     """The plain connection with this ID; raises 567 where there is none."""
     socket = m.sockets.get(client_id)
     if socket is None or socket.is_ssl:
@@ -55,7 +58,7 @@ QISEND = Command("+QISEND", Family.TCPIP, "2.6.8", test="(0-11),(0-1460)", max_t
 
 
 @QISEND.write(CONNECT_ID, Int("send_length", 0, MOST_SENT, default=None))
-def qisend(m: Any, client_id: int, size: int | None) -> Iterator[Any]:
+def qisend(m: Module, client_id: int, size: int | None) -> Iterator[Any]:
     socket = plain_socket(m, client_id)
     if size == 0:
         unacked = socket.unsent()
@@ -69,7 +72,7 @@ QISENDEX = Command("+QISENDEX", Family.TCPIP, "2.6.8", test="(0-11),<hex_string>
 
 
 @QISENDEX.write(CONNECT_ID, Text("hex_string", 512))
-def qisendex(m: Any, client_id: int, text: str) -> Any:
+def qisendex(m: Module, client_id: int, text: str) -> Any:
     socket = plain_socket(m, client_id)
     try:
         data = bytes.fromhex(text)
@@ -84,7 +87,7 @@ QIRD = Command("+QIRD", Family.TCPIP, "2.6.8", test="(0-11),(0-1500)")
 
 
 @QIRD.write(CONNECT_ID, Int("read_length", 0, MOST_READ, default=MOST_READ))
-def qird(m: Any, client_id: int, size: int) -> Iterator[Any]:
+def qird(m: Module, client_id: int, size: int) -> Iterator[Any]:
     yield from receive(m, plain_socket(m, client_id), "+QIRD", size)
 
 
@@ -92,7 +95,7 @@ QICLOSE = Command("+QICLOSE", Family.TCPIP, "2.6.8", test="(0-11),(0-65535)", ma
 
 
 @QICLOSE.write(CONNECT_ID, Int("timeout", 0, 65535, default=10))
-def qiclose(m: Any, client_id: int, timeout: int) -> Iterator[Any]:
+def qiclose(m: Module, client_id: int, timeout: int) -> Iterator[Any]:
     if client_id not in m.sockets:
         if m.traits.close_unopened == "error":
             raise TcpipError(567)
@@ -103,7 +106,7 @@ def qiclose(m: Any, client_id: int, timeout: int) -> Iterator[Any]:
 QISTATE = Command("+QISTATE", Family.TCPIP, "2.6.8", test="")
 
 
-def _state_line(m: Any, socket: Socket) -> str:
+def _state_line(m: Module, socket: Socket) -> str:
     state = 3 if m.traits.tcp_state_3 and socket.state is State.CONNECTED else int(socket.state)
     return (
         f'+QISTATE: {socket.client_id},"{socket.protocol.upper()}","{socket.address}",'
@@ -112,12 +115,12 @@ def _state_line(m: Any, socket: Socket) -> str:
     )
 
 
-def _plain_sockets(m: Any) -> list[Socket]:
+def _plain_sockets(m: Module) -> list[Socket]:
     return [m.sockets[key] for key in sorted(m.sockets) if not m.sockets[key].is_ssl]
 
 
 @QISTATE.execute
-def qistate_all(m: Any) -> Iterator[str]:
+def qistate_all(m: Module) -> Iterator[str]:
     for socket in _plain_sockets(m):
         yield _state_line(m, socket)
 
@@ -126,7 +129,7 @@ QISTATE.read(qistate_all)
 
 
 @QISTATE.write(OneOf("query_type", (0, 1)), Int("id", 0, 16))
-def qistate_some(m: Any, query: int, wanted: int) -> Iterator[str]:
+def qistate_some(m: Module, query: int, wanted: int) -> Iterator[str]:
     """0: by PDP context, 1: by connection."""
     for socket in _plain_sockets(m):
         if wanted == (socket.client_id if query else socket.pdp_id):
@@ -137,12 +140,12 @@ QISDE = Command("+QISDE", Family.TCPIP, "2.6.9", test="(0,1)", sets_error=False)
 
 
 @QISDE.read
-def qisde_read(m: Any) -> Iterator[str]:
+def qisde_read(m: Module) -> Iterator[str]:
     yield f"+QISDE: {m.tcpip.echo_send}"
 
 
 @QISDE.write(OneOf("echo", (0, 1)))
-def qisde_write(m: Any, echo: int) -> None:
+def qisde_write(m: Module, echo: int) -> None:
     m.tcpip.echo_send = echo
 
 
@@ -157,7 +160,7 @@ _OPTIONS = {
 
 
 @QICFG.tests
-def qicfg_test(m: Any) -> Iterator[str]:
+def qicfg_test(m: Module) -> Iterator[str]:
     yield '+QICFG: "transpktsize",(1-1460)'
     yield '+QICFG: "transwaittm",(0-20)'
     yield '+QICFG: "viewmode",(0,1)'
@@ -169,7 +172,7 @@ def qicfg_test(m: Any) -> Iterator[str]:
     AsWritten("first", default=None),
     AsWritten("second", default=None),
 )
-def qicfg(m: Any, item: str, first: Param | None, second: Param | None) -> Iterator[str]:
+def qicfg(m: Module, item: str, first: Param | None, second: Param | None) -> Iterator[str]:
     fields, given = _OPTIONS[item], [param for param in (first, second) if param is not None]
     if not given:
         values = getattr(m.tcpip, item)
@@ -194,7 +197,7 @@ QPING = Command(
     Int("timeout", 1, 255, default=4),
     Int("pingnum", 1, 10, default=4),
 )
-def qping(m: Any, pdp_id: int, host: str, timeout: int, number: int) -> None:
+def qping(m: Module, pdp_id: int, host: str, timeout: int, number: int) -> None:
     """The simulated network answers every probe that a name or an address can be found for."""
     if not m.pdp[pdp_id].active:
         raise TcpipError(572)
@@ -216,7 +219,7 @@ QNTP = Command("+QNTP", Family.TCPIP, "2.6.8", test="(1-16),<server>,(1-65535)",
 
 
 @QNTP.write(Int("contextID", 1, 16), Text("server", 255), Int("port", 1, 65535, default=123))
-def qntp(m: Any, pdp_id: int, server: str, port: int) -> None:
+def qntp(m: Module, pdp_id: int, server: str, port: int) -> None:
     """Sets the clock to the simulated network's time."""
     if not m.pdp[pdp_id].active:
         raise TcpipError(572)
