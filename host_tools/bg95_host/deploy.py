@@ -68,7 +68,7 @@ def deploy(
     """
     with BoardLink(port) as link:
         firmware = inspect(link)
-        known = _find_board(board, firmware)
+        known = find_board(board, firmware)
         wanted = build(known, firmware.arch, app)
         report = _synchronise(link, firmware, known, wanted, progress)
         if reset:
@@ -128,7 +128,8 @@ def inspect(link: BoardLink) -> Firmware:
     return Firmware(machine, number, known, free)
 
 
-def _find_board(board: str | Board | None, firmware: Firmware) -> Board:
+def find_board(board: str | Board | None, firmware: Firmware) -> Board:
+    """The board of boards/: the one named, or the one that the firmware says it runs on."""
     if isinstance(board, Board):
         return board
     if board:

@@ -1,5 +1,6 @@
 """A virtual board whose module is a script: what is tested here is the board, not the module."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -23,7 +24,7 @@ class ScriptedModule:
         self.pins: list[tuple[str, int]] = []
         self.bauds: list[int] = []
         self.counters: dict[str, int] = {}
-        self._uart = socket.socket(fileno=fd)
+        self._uart = socket.socket(fileno=os.dup(fd))
         threading.Thread(target=self._serve, daemon=True).start()
 
     def pin(self, name: str) -> int:

@@ -47,8 +47,8 @@ def test_a_killed_vm_is_named_and_ends_a_running_program_at_once(own_rig):
 
 
 def test_a_vm_that_exits_is_named_with_its_status(own_rig):
-    with BoardLink(own_rig.port) as link:
-        link.transport.exec_raw_no_follow("import os; os.system('kill -TERM $PPID')")
+    with pytest.raises(BoardError), BoardLink(own_rig.port) as link:
+        link.run("import os; os.system('kill -TERM $PPID')\nwhile True: pass", lambda _: None)
     assert "SIGTERM" in failure(own_rig)
 
 
@@ -57,6 +57,15 @@ def test_a_dead_module_is_named_and_hangs_up(own_rig):
         own_rig.module.die()
         link.run("while True: pass", lambda _: None)
     assert "the simulated module died" in failure(own_rig)
+
+
+def test_a_dead_simulator_is_named():
+    """The real one, whose thread ends under a running program."""
+    with VirtualRig() as rig, pytest.raises(BoardError), BoardLink(rig.port) as link:
+        rig._simulator.close()
+        link.run("while True: pass", lambda _: None)
+    assert rig._failure is not None
+    assert "the simulated module died" in str(rig._failure)
 
 
 def test_closing_leaves_no_process_thread_or_descriptor():
@@ -120,6 +129,7 @@ def test_output_that_nobody_reads_does_not_stop_the_board(own_rig):
 
 def test_the_console_is_a_plain_serial_port(own_rig):
     with serial.Serial(own_rig.port, timeout=5) as console:
+        console.write(b"\r")  # opening it dropped what was said before
         assert console.read_until(b">>> ").endswith(b">>> ")
 
 

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from bg95_host.module_sim import SimOptions
 
 # name on the command line -> module here; each has `from_options(RigOptions)`
-RIGS = {"virtual": "virtual", "pico-emulator": "pico_emulator"}
+RIGS = {
+    "virtual": "virtual",
+    "pico-emulator": "pico_emulator",
+    "serial": "serial_port",
+}
 
 
 class RigError(ToolError):
@@ -75,7 +79,8 @@ class Rig(ABC):
     * `pins`: PWRKEY, STATUS and DTR are wired
     * `wall-time`: the board's milliseconds are the PC's
     * `timing`: times and losses on this rig mean something for a board
-    * `soft-reset`: a soft reset keeps the port
+    * `local-server`: the module reaches servers on this PC, under any name
+    * `fast`: a second takes about a second
     """
 
     name: str

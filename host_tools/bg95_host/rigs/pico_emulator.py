@@ -69,7 +69,7 @@ class PicoEmulatorRig(Rig):
     """
 
     name = "pico-emulator"
-    features = frozenset({"simulated-module", "pins", "timing", "soft-reset"})
+    features = frozenset({"simulated-module", "pins", "timing", "local-server"})
 
     def __init__(self, firmware: Path, options: SimOptions | None = None) -> None:
         _check_emulator()

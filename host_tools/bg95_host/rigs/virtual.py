@@ -27,9 +27,10 @@ from typing import TYPE_CHECKING
 
 from bg95_host import boards
 from bg95_host.rigs import Rig, RigError, RigOptions, SimulatedModule, unix_vm
+from bg95_host.rigs.simulated import SimulatorHost
 
 if TYPE_CHECKING:
-    from bg95_host.module_sim import SimOptions, SimServer
+    from bg95_host.module_sim import SimOptions
 
 # Control frames, see virtual_board/machine.py.
 _FRAME = struct.Struct("<BBI")
@@ -78,12 +79,12 @@ class VirtualRig(Rig):
     """See the module. Everything it starts ends with it; a part that dies ends it with a reason.
 
     `options` configure the rig's own simulated module. `add_module(fd)` attaches something else to
-    the UART instead and returns it. `flash` is a file to keep the board's flash in; without it the
-    flash is blank at the start and gone at the end.
+    the UART instead, on a duplicate of the descriptor, and returns it. `flash` is a file to keep
+    the board's flash in; without it the flash is blank at the start and gone at the end.
     """
 
     name = "virtual"
-    features = frozenset({"simulated-module", "pins", "wall-time", "soft-reset"})
+    features = frozenset({"simulated-module", "pins", "wall-time", "local-server", "fast"})
 
     def __init__(
         self,
@@ -94,10 +95,9 @@ class VirtualRig(Rig):
     ) -> None:
         self.board = boards.load(board)
         self.unread_bytes = 0  # console output dropped since nobody read it
-        self._options = options
-        self._add_module = add_module or self._add_simulated_module
+        self._simulator = SimulatorHost(options)
+        self._add_module = add_module or (lambda fd: self._simulator.add_module(fd=fd))
         self._flash = flash
-        self._server: SimServer | None = None
         self._module: SimulatedModule | None = None
         self._paced = options.pace if options else True
         self._levels: dict[str, int] = {}  # of the module's outputs
@@ -160,9 +160,7 @@ class VirtualRig(Rig):
         self._end_vm()
         self._close_control()
         self._resources.close()
-        if self._server is not None:
-            self._server.stop()
-            self._server = None
+        self._simulator.close()
 
     def check(self) -> None:
         """Raise the reason why the rig has died."""
@@ -204,19 +202,10 @@ class VirtualRig(Rig):
         uart, module = socket.socketpair()
         self._uart = self._resources.enter_context(uart)
         self._uart.setblocking(False)
-        self._module = self._add_module(module.detach())
+        with module:
+            self._module = self._add_module(module.fileno())
         self._levels["STATUS"] = self._module.pin("STATUS")
         self._module.on_pin = self._module_pin
-
-    def _add_simulated_module(self, fd: int) -> SimulatedModule:
-        from bg95_host.module_sim import SimOptions, SimServer
-
-        self._server = SimServer()
-        self._server.start()
-        try:
-            return self._server.add_module(self._options or SimOptions(), fd=fd)
-        except ValueError as e:  # an option that it does not take
-            raise RigError(f"the simulated module cannot start: {e}") from e
 
     # The VM
 
