@@ -183,7 +183,9 @@ class Clients:
                 yield from at.start(command, ms, connects=socket)
                 yield from at.wait()
                 yield from settle(modem, command)
-                if at.result != _at.CONNECT:  # OK, and the failure comes as a URC (at-commands 1.6.2)
+                if (
+                    at.result != _at.CONNECT
+                ):  # OK, and the failure comes as a URC (at-commands 1.6.2)
                     yield from self._await_open(socket, ms, progress)
                     raise ConnectError("OK instead of CONNECT", command="AT+QSSLOPEN")
             else:

@@ -1,6 +1,9 @@
 """Fixtures: a simulated module, a TLS echo server, and the driver inside the MicroPython VM or on CPython."""
 
+import contextlib
+import socket
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -44,3 +47,47 @@ def flash(tmp_path, authority):
 def options(flash):
     """A module without pacing, so that tests need not wait for a baud rate."""
     return SimOptions(files=flash, pace=False, resolve={HOST: "127.0.0.1"})
+
+
+class SocketUART:
+    """machine.UART over one end of a socket pair."""
+
+    def __init__(self, end):
+        self._end = end
+        self._unread = bytearray()
+        end.setblocking(False)
+
+    def any(self):
+        with contextlib.suppress(BlockingIOError):
+            self._unread += self._end.recv(4096)
+        return len(self._unread)
+
+    def readinto(self, buf, n):
+        data = self._unread[:n]
+        buf[: len(data)] = data
+        del self._unread[: len(data)]
+        return len(data)
+
+    def write(self, buf, off, n):
+        return self._end.send(bytes(memoryview(buf)[off : off + n]))
+
+
+@pytest.fixture
+def driver_on_pc(sim):
+    """make(options) -> a Modem on CPython, in real time, wired to a simulated module that has real sockets."""
+    import bg95
+
+    compat.set_clock(None)
+    with contextlib.ExitStack() as stack:
+
+        def make(options):
+            board, module = socket.socketpair()
+            handle = sim.add_module(options, fd=module.fileno())
+            stack.callback(board.close)
+            stack.callback(module.close)
+            stack.callback(sim.remove_module, handle)
+            modem = bg95.Modem(SocketUART(board))
+            modem.idle = lambda: time.sleep(0.001)
+            return modem
+
+        yield make

@@ -3,6 +3,7 @@
 import ast
 
 import pytest
+
 from bg95_host.compat import FIRMWARE
 
 # MicroPython 1.24, present on rp2, esp32 and unix alike; `machine` only inside a try.

@@ -1,0 +1,164 @@
+"""Opening a connection: what is refused, how long it may take, how it is cancelled, and what an error says."""
+
+import pytest
+import world as w
+
+import bg95
+
+
+@pytest.fixture
+def world(authority):
+    world = w.World()
+    world.serve(8883, authority.server(w.HOST))
+    return world
+
+
+def test_without_a_ca_nothing_is_sent(world):
+    sent = len(world.uart.sent)
+    with pytest.raises(bg95.ConnectError, match="upload"):
+        bg95.SSLContext(world.modem).connect(w.HOST, 8883)
+    assert len(world.uart.sent) == sent
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["", 'a"b', "a\rb", "a\nAT+QPOWD", "a\x00b", "a\x1ab", "a\x1bb", "a\\b", "x" * 254, "a\x7fb"],
+)
+def test_a_host_that_could_become_a_command_is_refused_before_a_byte_is_sent(
+    world, authority, host
+):
+    context = world.up(authority)
+    sent = len(world.uart.sent)
+    with pytest.raises(ValueError, match="host"):
+        context.connect(host, 8883)
+    assert len(world.uart.sent) == sent
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536, "443", None, 1.5])
+def test_a_port_out_of_range_is_refused(world, authority, port):
+    context = world.up(authority)
+    with pytest.raises(ValueError, match="port"):
+        context.connect(w.HOST, port)
+
+
+IMPOSTORS = {
+    "another name": lambda ca, other: ca.server("another.name"),
+    "expired": lambda ca, other: ca.expired_server(w.HOST),
+    "not yet valid": lambda ca, other: ca.future_server(w.HOST),
+    "unknown CA": lambda ca, other: other.server(w.HOST),
+}
+
+
+@pytest.mark.parametrize("who", IMPOSTORS)
+def test_an_impostor_is_refused_and_the_error_names_what_to_check(world, authority, who):
+    other = type(authority)()
+    world.serve(8884, IMPOSTORS[who](authority, other))
+    context = world.up(authority)
+    with pytest.raises(bg95.ConnectError) as refused:
+        context.connect(w.HOST, 8884)
+    error = refused.value
+    assert (error.code, error.command) == (566, "AT+QSSLOPEN")
+    assert "cacert.pem" in str(error)
+    assert "broker.test" in str(error)
+    assert "clock" in str(error)
+    assert world.modem.ssl_sockets() == []  # the ID was freed: 1.6.2
+    context.connect(w.HOST, 8883).close()
+
+
+@pytest.mark.parametrize("who", IMPOSTORS)
+def test_switching_a_check_off_is_possible_explicit_and_visible(world, authority, who):
+    other = type(authority)()
+    world.serve(8884, IMPOSTORS[who](authority, other))
+    context = world.up(authority)
+    context.check_hostname = False
+    context.check_validity = False
+    context.verify_mode = bg95.CERT_NONE
+    assert "NO" in repr(context)
+    context.connect(w.HOST, 8884).close()
+
+
+def test_an_unknown_name_is_a_name_error(world, authority):
+    with pytest.raises(bg95.ConnectError, match="resolved") as refused:
+        world.up(authority).connect("nobody.test", 8883)
+    assert refused.value.code == 565
+
+
+def test_an_open_that_never_reports_ends_after_the_documented_time(authority):
+    world = w.World(faults=["open_silent"])
+    context = world.up(authority)
+    context.negotiate_timeout = 10
+    start = world.host.now
+    told = []
+    with pytest.raises(bg95.TimeoutError):
+        context.connect(w.HOST, 8883, progress=lambda *seconds: told.append(seconds))
+    assert 160 <= world.host.now - start < 175  # SSL 2.3.2: 150 s and the negotiation time
+    assert told[0] == (1, 160)
+    assert len(told) >= 159
+    assert not world.modem.sockets.any()
+
+
+def test_the_caller_can_wait_for_less(authority):
+    world = w.World(faults=["open_silent*1"])
+    world.serve(8883, authority.server(w.HOST))
+    context = world.up(authority)
+    with pytest.raises(bg95.TimeoutError):
+        context.connect(w.HOST, 8883, timeout_ms=5000)
+    context.connect(w.HOST, 8883).close()
+
+
+@pytest.mark.parametrize("mode", [bg95.BUFFER, bg95.DIRECT_PUSH, bg95.TRANSPARENT])
+def test_ctrl_c_while_opening_leaves_the_link_usable(authority, mode):
+    world = w.World(faults=["slow_net=5*6"])
+    world.serve(8883, authority.server(w.HOST))
+    context = world.up(authority)
+    idle, calls = world.modem.idle, []
+
+    def interrupted():
+        calls.append(1)
+        if len(calls) == 500:
+            raise KeyboardInterrupt
+        idle()
+
+    world.modem.idle = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        context.connect(w.HOST, 8883, mode=mode)
+    world.modem.idle = idle
+    if mode == bg95.TRANSPARENT:
+        world.sleep(25)  # the module goes into data mode for a host that is gone
+        world.modem.active(True)
+    with context.connect(w.HOST, 8883) as sock:
+        sock.write(b"ping")
+        assert sock.read(4) == b"ping"
+
+
+@pytest.mark.parametrize("failure", ["error", "urc"])
+@pytest.mark.parametrize("mode", [bg95.BUFFER, bg95.TRANSPARENT])
+def test_a_failed_open_frees_its_id_however_it_is_reported(authority, failure, mode):
+    world = w.World(traits={"transparent_open_failure": failure, "failed_open_holds_id": True})
+    world.serve(8883, authority.server("another.name"))
+    context = world.up(authority)
+    for _ in range(3):
+        with pytest.raises(bg95.ModemError) as refused:
+            context.connect(w.HOST, 8883, mode=mode)
+        assert refused.value.code == 566
+    assert world.modem.ssl_sockets() == []
+
+
+def test_an_id_that_an_earlier_host_left_open_is_closed_at_the_start(authority):
+    world = w.World()
+    world.serve(8883, authority.server(w.HOST))
+    world.up(authority).connect(w.HOST, 8883)
+    modem = bg95.Modem(world.uart)  # the MCU was reset, the module was not
+    modem.idle = world.modem.idle
+    modem.active(True)
+    assert modem.ssl_sockets() == []
+
+
+def test_a_clock_that_is_not_set_is_named_before_the_connection_is_tried(authority):
+    world = w.World(clock=None, traits={"nitz": False})
+    world.serve(8883, authority.server(w.HOST))
+    context = world.up(authority)
+    with pytest.raises(bg95.ModemError, match="clock"):
+        context.connect(w.HOST, 8883)
+    world.modem.clock((2026, 11, 22, 0, 8, 0, 0, 0))
+    context.connect(w.HOST, 8883).close()
