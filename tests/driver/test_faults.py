@@ -133,7 +133,7 @@ def test_a_lost_or_doubled_byte_does_not_stop_the_link(authority, rate, seed, mo
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("size", [1, 3, 50])
 def test_bytes_that_come_in_pieces(authority, size, mode):
-    world, got, error = attempt(authority, mode, f"chunk={size}")
+    _, got, error = attempt(authority, mode, f"chunk={size}")
     assert error is None
     assert got == DATA
 
@@ -141,7 +141,7 @@ def test_bytes_that_come_in_pieces(authority, size, mode):
 @pytest.mark.parametrize("mode", [bg95.BUFFER, bg95.DIRECT_PUSH])
 @pytest.mark.parametrize("times", [1, 3, 20])
 def test_send_fail_is_retried_until_it_is_taken(authority, times, mode):
-    world, got, error = attempt(authority, mode, f"send_fail*{times}")
+    _, got, error = attempt(authority, mode, f"send_fail*{times}")
     assert error is None
     assert got == DATA
 

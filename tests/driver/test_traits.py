@@ -45,7 +45,7 @@ def alternatives():
 DATA = bytes(range(256)) * 12 + b'\r\nOK\r\n\r\n> +++\x1a\x1b\r\n+QSSLURC: "closed",0\r\n'
 
 
-@pytest.mark.parametrize(("trait", "value"), alternatives(), ids=lambda v: str(v))
+@pytest.mark.parametrize(("trait", "value"), alternatives(), ids=str)
 @pytest.mark.parametrize("mode", [bg95.BUFFER, bg95.DIRECT_PUSH, bg95.TRANSPARENT])
 def test_an_echo_comes_back_whatever_the_trait(authority, trait, value, mode):
     world = w.World(traits={trait: value})

@@ -1,0 +1,243 @@
+"""The modem as a network interface: registration, PDP contexts, URCs, tracing, diagnosis, any AT command."""
+
+import pytest
+import world as w
+
+import bg95
+
+
+def test_it_waits_for_a_registration_that_takes_its_time():
+    world = w.World(registered_after_s=40)
+    world.modem.active(True)
+    world.modem.connect("iot.apn")
+    assert world.host.now > 40
+    assert world.modem.isconnected()
+    assert world.modem.status() is True
+
+
+def test_a_registration_that_never_comes_is_named():
+    world = w.World(registered_after_s=10000)
+    world.modem.active(True)
+    with pytest.raises(bg95.NetworkError, match="antenna"):
+        world.modem.connect("iot.apn", timeout_ms=30000)
+
+
+@pytest.mark.parametrize(
+    ("sim", "words"), [("", "SIM"), ("SIM PUK", "SIM PUK"), ("SIM PIN", "pin=")]
+)
+def test_a_sim_that_is_not_ready_is_named(sim, words):
+    world = w.World(traits={"sim": sim})
+    world.modem.active(True)
+    with pytest.raises(bg95.NetworkError, match=words):
+        world.modem.connect("iot.apn")
+
+
+def test_a_pin_is_entered_and_never_traced():
+    world = w.World(traits={"sim": "SIM PIN", "sim_pin": "4711"})
+    log = []
+    world.modem.trace(type("Log", (), {"write": lambda self, text: log.append(text)})())
+    world.modem.active(True)
+    world.modem.connect("iot.apn", "me", "sesame", pin="4711")
+    assert world.modem.isconnected()
+    everything = "".join(log)
+    assert "4711" not in everything
+    assert "sesame" not in everything
+    assert "AT+CPIN= ***" in everything
+    world.modem.trace(None)
+    count = len(log)
+    world.modem.command("AT+CSQ")
+    assert len(log) == count
+
+
+def test_an_activation_that_fails_once_is_tried_again():
+    world = w.World(faults=["refuse=+QIACT:572@+QIACT:2*1"])
+    world.modem.active(True)
+    world.modem.connect("iot.apn")
+    assert world.modem.isconnected()
+
+
+def test_an_activation_that_fails_names_the_apn():
+    world = w.World(faults=["refuse=+QIACT:561"])
+    world.modem.active(True)
+    with pytest.raises(bg95.ModemError):
+        world.modem.connect("wrong.apn")
+
+
+def test_two_pdp_contexts_side_by_side(authority):
+    world = w.World()
+    world.serve(8883, authority.server(w.HOST))
+    world.up(authority)
+    world.modem.connect("second.apn", pdp_ctx_id=2)
+    assert world.modem.isconnected(2)
+    context = bg95.SSLContext(world.modem, 3, pdp_ctx_id=2)
+    context.load_verify_locations("cacert.pem")
+    with context.connect(w.HOST, 8883):
+        assert world.modem.ssl_sockets()[0][6] == 2
+    world.modem.disconnect(2)
+    assert not world.modem.isconnected(2)
+    assert world.modem.isconnected()
+
+
+def test_losing_the_pdp_context_delivers_what_is_left_then_names_it(authority):
+    world = w.World()
+    server = world.serve(8883, authority.server(w.HOST))
+    sock = world.up(authority).connect(w.HOST, 8883)
+    server.say(b"last words")
+    world.sleep(0.1)
+    world.host.module.faults.add("pdp_loss=1")
+    world.sleep(0.1)
+    assert sock.read(10) == b"last words"
+    with pytest.raises(bg95.DisconnectedError, match="connect"):
+        sock.read(1)
+    sock.close()
+    world.modem.connect("iot.apn")
+    assert world.modem.isconnected()
+
+
+def test_dns_servers_are_shown_and_set():
+    world = w.World()
+    world.modem.active(True)
+    world.modem.connect("iot.apn")
+    world.modem.ipconfig(dns=("192.0.2.53", "192.0.2.54"))
+    assert world.modem.ipconfig("dns") == ("192.0.2.53", "192.0.2.54")
+
+
+def test_on_urc_gets_what_it_asked_for_and_nothing_else():
+    world = w.World()
+    seen = []
+    world.modem.on_urc("+NEWS:", seen.append)
+    world.modem.active(True)
+    for text in ("+NEWS: 1", "+OLDS: 2", "+NEWS: 3"):
+        world.host.module.faults.add(f"urc={text}")
+        world.sleep(0.1)
+    assert seen == [b"+NEWS: 1", b"+NEWS: 3"]
+    assert world.modem._at.unknown == 3
+    world.modem.on_urc("+NEWS:", None)
+    world.host.module.faults.add("urc=+NEWS: 4")
+    world.sleep(0.1)
+    assert len(seen) == 2
+
+
+def test_any_command_answers_its_lines_or_a_named_error():
+    world = w.World()
+    world.modem.active(True)
+    assert world.modem.command("AT+CSQ")[0].startswith("+CSQ: ")
+    assert world.modem.command("ATI")[0] == "Quectel"
+    with pytest.raises(bg95.CommandError, match="NOSUCH"):
+        world.modem.command("AT+NOSUCH")
+    for bad in ("AT\rAT", "AT+X\x1a", "at\n", "CSQ", "AT+é"):
+        with pytest.raises(ValueError, match="command"):
+            world.modem.command(bad)
+
+
+def test_a_diagnosis_of_a_healthy_module_finds_nothing(authority):
+    world = w.World()
+    world.up(authority)
+    findings = world.modem.diagnose()
+    assert {f.what for f in findings} >= {
+        "SIM",
+        "registration",
+        "PDP context",
+        "DNS servers",
+        "clock",
+    }
+    assert [f for f in findings if not f.ok] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"traits": {"sim": ""}}, "SIM"),
+        ({"registered_after_s": 10000}, "registration"),
+        ({"clock": None, "traits": {"nitz": False}}, "clock"),
+    ],
+)
+def test_a_diagnosis_points_at_what_is_wrong(options, what):
+    world = w.World(**options)
+    world.modem.active(True)
+    wrong = {f.what: f for f in world.modem.diagnose() if not f.ok}
+    assert what in wrong
+    assert wrong[what].advice
+
+
+def test_a_diagnosis_names_a_certificate_that_is_missing():
+    world = w.World()
+    world.modem.active(True)
+    bg95.SSLContext(world.modem, 2).load_verify_locations("nowhere.pem")
+    finding = next(f for f in world.modem.diagnose() if "CA certificate" in f.what)
+    assert finding.ok is False
+    assert "upload" in finding.advice
+
+
+@pytest.mark.parametrize(
+    "traits", [{}, {"crypt_upper": False}, {"crypt_quoted": False}, {"crypt_iv": "ab" * 16}]
+)
+def test_the_modules_aes_and_md5_take_and_give_bytes(traits):
+    world = w.World(traits=traits)
+    world.modem.active(True)
+    crypt = world.modem.crypt
+    data = bytes(range(240, 256)) * 3
+    secret = crypt.encrypt(b"1234567890abcdef", data)
+    assert secret != data
+    assert (
+        crypt.decrypt(b"1234567890abcdef", secret) == data
+    )  # whatever the IV is (SSL 2.3.7 does not say)
+    assert crypt.md5(b"Test data from SSL").hex() == "7ce684fe1ed51b8a767bb6587222691b"
+    if not traits:
+        vector = crypt.encrypt(b"1234567890abcdef", b"0123456789abcdef")
+        assert vector.hex() == "690543c7d297ddad4b7f7c6c75338f74"
+    for key, wrong in (
+        (b"short", data),
+        (b"1234567890abcdef", b"15 bytes only.."),
+        (b'12345678"0abcdef', data),
+    ):
+        with pytest.raises(ValueError, match="key|data"):
+            crypt.encrypt(key, wrong)
+
+
+SETTERS = [
+    ("version", 5),
+    ("version", -1),
+    ("version", "TLS"),
+    ("negotiate_timeout", 9),
+    ("negotiate_timeout", 301),
+    ("dtls_version", 3),
+    ("verify_mode", 1),
+    ("psk", ("a&b", "00")),
+    ("psk", ("id", "xyz")),
+    ("psk", ("id", "0")),
+    ("psk", ('i"d', "00")),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), SETTERS)
+def test_a_setting_out_of_range_is_refused_at_once(name, value):
+    context = bg95.SSLContext(w.World().modem, 0)
+    with pytest.raises(ValueError):
+        setattr(context, name, value)
+
+
+def test_every_item_of_a_context_reaches_the_module_once(authority):
+    world = w.World()
+    world.serve(8883, authority.server(w.HOST))
+    client = authority.client()
+    world.modem.files.upload("client.pem", client.cert_pem)
+    world.modem.files.upload("client.key", client.key_pem)
+    context = world.up(authority)
+    context.load_cert_chain("client.pem", "client.key")
+    context.session_resumption = True
+    context.negotiate_timeout = 77
+    context.extra["sslversion"] = 3
+    context.connect(w.HOST, 8883).close()
+    held = context.read_back()
+    assert (held["seclevel"], held["clientcert"], held["clientkey"]) == (
+        2,
+        "client.pem",
+        "client.key",
+    )
+    assert (held["session"], held["negotiatetime"], held["sni"], held["checkhost"]) == (1, 77, 1, 1)
+    assert (held["ignorelocaltime"], held["ciphersuite"]) == (0, 0xFFFF)
+    before = world.uart.sent.count(b"AT+QSSLCFG")
+    context.connect(w.HOST, 8883).close()
+    # One question whether the module has kept the context; no setting again.
+    assert world.uart.sent.count(b"AT+QSSLCFG") == before + 1
