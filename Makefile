@@ -22,7 +22,7 @@ on_rig  = --rig '$(RIG)' $(call option,PORT,port) $(call option,MODULE,module) \
 CORE    := $(VENV)/.installed-core
 TESTING := $(CORE) $(patsubst %,$(VENV)/.installed-%,test image bench)
 DEV     := $(TESTING) $(VENV)/.installed-dev
-RIG_DEPS = $(CORE) $(patsubst %,$(VENV)/.installed-%,$(filter pico-emulator labgrid,$(RIG)))
+RIG_DEPS = $(CORE) $(patsubst %,$(VENV)/.installed-%,$(filter pico-emulator labgrid,$(RIG))) $(patsubst %,$(BUILD)/%,$(filter labgrid,$(RIG)))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two pips would fight over one .venv
@@ -103,6 +103,14 @@ $(VENV)/.installed-%: host_tools/pyproject.toml | $(BIN)/python
 	@echo "installing what '$*' needs into $(VENV) ..."
 	@$(PIP) --editable 'host_tools[$*]'
 	@touch $@
+
+# labgrid brings a pyserial of its own under the same name: it gets a virtualenv of its own.
+.PHONY: labgrid
+labgrid: $(BUILD)/labgrid ## labgrid's commands, in build/labgrid/bin
+$(BUILD)/labgrid: | $(BIN)/python
+	@echo "installing labgrid into $@ ..."
+	@rm -rf $@ && $(PYTHON) -m venv $@ && \
+	  { $@/bin/python -m pip install --quiet --disable-pip-version-check labgrid==26.0.1 || { rm -rf $@; exit 1; }; }
 
 STUBS_VERSION := 1.29.0.post1
 

@@ -26,6 +26,7 @@ RIGS = {
     "virtual": "virtual",
     "pico-emulator": "pico_emulator",
     "serial": "serial_port",
+    "labgrid": "labgrid",
 }
 
 
