@@ -173,6 +173,14 @@ def test_a_connection_breaks(name, mode, answer):
     assert after_opening(host, mode).endswith(answer)
 
 
+@pytest.mark.parametrize("name", ["peer_reset", "tls_alert"])
+def test_a_handshake_breaks(name):
+    host = faulty(f"{name}@+QSSLSTATE")
+    host.command("AT+QIACT=1")
+    host.command('AT+QSSLOPEN=1,1,0,"broker.example.com",8883,0')
+    assert said(host, "AT+QSSLSTATE").endswith(b"\r\n+QSSLOPEN: 0,566\r\n")
+
+
 def test_silent_loss():
     host = faulty("silent_loss@in:1")
     assert after_opening(host) == b'\r\n+QSSLURC: "recv",0\r\n'

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from bg95_host.module_sim import SimOptions
+from bg95_host.module_sim.manual import EchoPeer
 
 from .world import ADDRESS, EchoTls, attached, open_socket, server_context, server_credential
 
@@ -389,3 +390,61 @@ def test_64_kib_of_everything_come_back_in_each_mode(mode, faults):
             if mode == 0:
                 assert host.wait_for(b"OK\r\n") == b"\r\n\r\nOK\r\n"
     assert got == data
+
+
+# -- plain TCP: listening (spec 2.6.7, 2.6.8) ------------------------------------------------------
+
+
+def listening(host):
+    host.command("AT+QIACT=1")
+    host.command('AT+QIOPEN=1,5,"TCP LISTENER","127.0.0.1",0,2020,0', b"+QIOPEN: 5,0\r\n")
+
+
+def test_a_listener_hands_every_caller_the_next_free_id():
+    host = port()
+    listening(host)
+    assert b'+QISTATE: 5,"TCP LISTENER","0.0.0.0",0,2020,3,1,5,0' in host.command("AT+QISTATE")
+    host.net.call(2020, EchoPeer())
+    assert re.fullmatch(rb'\r\n\+QIURC: "incoming",0,5,"192.0.2.7",\d+\r\n', host.run(1))
+    assert b'+QISTATE: 0,"TCP INCOMING","192.0.2.7"' in host.command("AT+QISTATE=1,0")
+    host.command("AT+QISEND=0,5", b"> ")
+    host.write(b"hello")
+    host.wait_for(b'"recv",0\r\n')
+    assert host.command("AT+QIRD=0") == b"\r\n+QIRD: 5\r\nhello\r\n\r\nOK\r\n"
+
+
+def test_a_listener_without_a_free_id_says_so():
+    host = port()
+    listening(host)
+    for _ in range(11):
+        host.net.call(2020, EchoPeer())
+    assert host.run(1).count(b'"incoming",') == 11
+    host.net.call(2020, EchoPeer())
+    assert host.run(1) == b'\r\n+QIURC: "incoming full"\r\n'
+
+
+def test_a_closed_listener_accepts_nobody_and_its_port_is_free_again():
+    host = port()
+    listening(host)
+    host.command("AT+QICLOSE=5")
+    host.net.call(2020, EchoPeer())
+    assert host.run(1) == b""
+    again = 'AT+QIOPEN=1,%d,"TCP LISTENER","127.0.0.1",0,2020,0'
+    host.command(again % 5, b"+QIOPEN: 5,0\r\n")
+    host.command(again % 6, b"+QIOPEN: 6,557\r\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ('AT+QIOPEN=1,0,"UDP SERVICE","127.0.0.1",0,2020,0', b"555"),
+        ('AT+QIOPEN=1,0,"TCP LISTENER","127.0.0.1",0,0,0', b"552"),
+        ('AT+QIOPEN=1,0,"TCP LISTENER","127.0.0.1",0,2020,2', b"552"),
+        ('AT+QIOPEN=1,0,"SCTP","127.0.0.1",1', b"552"),
+    ],
+)
+def test_what_the_simulator_does_not_offer(line, code):
+    host = port()
+    host.command("AT+QIACT=1")
+    assert host.command(line, b"ERROR\r\n") == b"\r\nERROR\r\n"
+    assert code in host.command("AT+QIGETERROR")

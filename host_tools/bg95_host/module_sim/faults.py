@@ -148,13 +148,13 @@ def _clock_reset(m: Module, value: str) -> None:
 @_event("peer_reset")
 def _peer_reset(m: Module, value: str) -> None:
     for socket in m.chosen_sockets(int(value)):
-        socket.lost("connection reset by peer")
+        socket.break_off("connection reset by peer")
 
 
 @_event("tls_alert")
 def _tls_alert(m: Module, value: str) -> None:
     for socket in m.chosen_sockets(int(value)):
-        socket.lost("TLS alert: internal error")
+        socket.break_off("TLS alert: internal error")
 
 
 @_event("silent_loss")

@@ -17,7 +17,7 @@ from typing import Any
 from OpenSSL import SSL
 
 from .core import Module
-from .net import LinkEvents, ResolveDone
+from .net import Accept, LinkEvents, ResolveDone
 from .options import SimOptions
 from .tls_openssl import MTU, dtls_records
 
@@ -112,10 +112,10 @@ class TlsPeer(Peer):
 class MemoryLink:
     """One connection in memory (a `Link`), seen by the module and by its peer."""
 
-    def __init__(self, net: MemoryNet, peer: Peer, events: LinkEvents) -> None:
+    def __init__(self, net: MemoryNet, peer: Peer, events: LinkEvents | None) -> None:
         self._net = net
         self._peer = peer
-        self._events: LinkEvents | None = events
+        self._events = events
         self._paused: list[tuple[str, tuple[Any, ...]]] | None = None
         self.stuck = 0  # bytes that the network pretends not to take
 
@@ -140,6 +140,10 @@ class MemoryLink:
         self._net.later(lambda: self._peer.closed(self))
 
     abort = close
+
+    def adopt(self, events: LinkEvents) -> None:
+        """An incoming connection has found its owner."""
+        self._events = events
 
     # -- the peer's side -----------------------------------------------------------------------
 
@@ -166,6 +170,7 @@ class MemoryNet:
         self.names: dict[str, list[str]] = {}
         self.peers: dict[tuple[str, int], Peer] = {}
         self.links: list[MemoryLink] = []
+        self.listeners: dict[int, Accept] = {}
         self.module: Module | None = None
         self._port = 50000
 
@@ -194,6 +199,40 @@ class MemoryNet:
 
         self.later(up)
         return link
+
+    def listen(self, port: int, accept: Accept, done: Callable[[str], None]) -> MemoryListener:
+        reason = "address in use" if port in self.listeners else ""
+        self.listeners.setdefault(port, accept)
+        self.later(lambda: done(reason))
+        return MemoryListener(self, port)
+
+    def call(self, port: int, peer: Peer, address: str = "192.0.2.7") -> MemoryLink:
+        """A client out there connects to a port on which the module listens."""
+        link = MemoryLink(self, peer, None)
+        self._port += 1
+        origin = self._port
+
+        def arrive() -> None:
+            events = self.listeners[port](link, address, origin) if port in self.listeners else None
+            if events is None:
+                peer.closed(link)
+                return
+            link.adopt(events)
+            events.link_up(port)
+            peer.connected(link)
+
+        self.later(arrive)
+        return link
+
+
+class MemoryListener:
+    """A listening port in memory (a `Listener`)."""
+
+    def __init__(self, net: MemoryNet, port: int) -> None:
+        self._net, self._port = net, port
+
+    def close(self) -> None:
+        self._net.listeners.pop(self._port, None)
 
 
 class ManualHost:

@@ -6,6 +6,7 @@ one of its own methods, so the core is never re-entered.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -59,6 +60,20 @@ class ResolveDone(Protocol):
     def __call__(self, addresses: list[str]) -> None: ...
 
 
+class Listener(Protocol):
+    """A TCP port that the module listens on."""
+
+    def close(self) -> None:
+        """Listen no more; connections that were accepted stay."""
+        ...
+
+
+class Accept(Protocol):
+    """Called with a new link and who is at its other end; returns its owner, None to refuse it."""
+
+    def __call__(self, link: Link, address: str, port: int) -> LinkEvents | None: ...
+
+
 class Net(Protocol):
     """Names and connections."""
 
@@ -68,4 +83,8 @@ class Net(Protocol):
 
     def connect(self, kind: str, address: str, port: int, events: LinkEvents) -> Link:
         """Start a "tcp" or "udp" link; `events` hears how it goes."""
+        ...
+
+    def listen(self, port: int, accept: Accept, done: Callable[[str], None]) -> Listener:
+        """Listen on a TCP port; `done` is told "", or why it cannot be."""
         ...

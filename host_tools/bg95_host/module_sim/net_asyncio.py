@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from .net import LinkEvents, ResolveDone
+from .net import Accept, LinkEvents, ResolveDone
 
 BUFFER_BYTES = 16384
 Deliver = Callable[..., None]
@@ -50,6 +50,25 @@ class AsyncioNet:
         except (OSError, OverflowError, UnicodeError) as error:
             link.failed(str(error) or type(error).__name__)
 
+    def listen(self, port: int, accept: Accept, done: Callable[[str], None]) -> AsyncioListener:
+        """Listen on this machine's loopback interface: a simulated module is not a public server."""
+        listener = AsyncioListener()
+        self._start(self._listen(listener, port, accept, done))
+        return listener
+
+    async def _listen(
+        self, listener: AsyncioListener, port: int, accept: Accept, done: Callable[[str], None]
+    ) -> None:
+        def incoming() -> AsyncioLink:
+            return AsyncioLink(self._deliver, None, False, accept)
+
+        try:
+            listener.opened(await self._loop.create_server(incoming, "127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            self._deliver(done, str(error))
+        else:
+            self._deliver(done, "")
+
     def _start(self, work: Any) -> None:
         task = self._loop.create_task(work)
         self._tasks.add(task)
@@ -61,19 +80,47 @@ class AsyncioNet:
             task.cancel()
 
 
+class AsyncioListener:
+    """A listening TCP port (a `Listener`)."""
+
+    def __init__(self) -> None:
+        self._server: asyncio.Server | None = None
+        self._closed = False
+
+    def opened(self, server: asyncio.Server) -> None:
+        """The port is open; it may not be wanted any more."""
+        self._server = server
+        if self._closed:
+            server.close()
+
+    def close(self) -> None:
+        self._closed = True
+        if self._server is not None:
+            self._server.close()
+
+
 class AsyncioLink(asyncio.Protocol, asyncio.DatagramProtocol):
     """One TCP connection or UDP association (a `Link`)."""
 
-    def __init__(self, deliver: Deliver, events: LinkEvents, datagrams: bool) -> None:
+    def __init__(
+        self,
+        deliver: Deliver,
+        events: LinkEvents | None,
+        datagrams: bool,
+        accept: Accept | None = None,
+    ) -> None:
         self.datagrams = datagrams
         self._deliver = deliver
-        self._events: LinkEvents | None = events
+        self._events = events
+        self._accept = accept  # who gives an incoming connection its owner
         self._transport: Any = None
 
     # -- from asyncio --------------------------------------------------------------------------
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
+        if self._accept is not None:
+            self._deliver(self._welcome, *transport.get_extra_info("peername")[:2])
         if self._events is None:
             transport.abort()
             return
@@ -84,6 +131,10 @@ class AsyncioLink(asyncio.Protocol, asyncio.DatagramProtocol):
             for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
                 connection.setsockopt(socket.SOL_SOCKET, buffer, BUFFER_BYTES)
         self._tell("link_up", transport.get_extra_info("sockname")[1])
+
+    def _welcome(self, address: str, port: int) -> None:
+        assert self._accept is not None
+        self._events = self._accept(self, address, port)
 
     def data_received(self, data: bytes) -> None:
         self._tell("link_received", data)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from .net import Link
+from .net import Link, LinkEvents, Listener
 from .results import Signal
 from .schedule import Timer
 from .tls import Backend, TlsError, TlsSession, TlsSettings, backends
@@ -27,11 +27,12 @@ OUTPUT_HIGH = 8192  # bytes waiting for the UART at which push and transparent d
 
 
 class State(IntEnum):
-    """<socket_state>, spec 1.6.6 (3 is a TCP listener and does not occur)."""
+    """<socket_state>, spec 1.6.6; only a plain TCP socket can listen."""
 
     INITIAL = 0
     OPENING = 1
     CONNECTED = 2
+    LISTENING = 3
     CLOSING = 4
 
 
@@ -58,6 +59,8 @@ class Socket:
         self.port = port
         self.mode = mode
         self.protocol = protocol
+        self.kind = protocol.upper()  # <service_type> as AT+QISTATE prints it
+        self.server_id = client_id  # for an incoming connection, its listener
         self.state = State.OPENING
         self.address = host
         self.local_port = 0
@@ -238,6 +241,13 @@ class Socket:
             self._m.port.leave_data("NO CARRIER")
         else:
             self._m.urc(f'{self.prefix}: "closed",{self.client_id}')
+
+    def break_off(self, reason: str) -> None:
+        """The connection breaks, whatever it was doing."""
+        if self.state is State.OPENING:
+            self._fail(566, reason)
+        else:
+            self._peer_closed(reason)
 
     def lost_silently(self) -> None:
         """The connection is dead and nobody says so (spec 3.7 item 2)."""
@@ -431,3 +441,74 @@ class Socket:
             else:
                 link.close()
         self._tls = None
+
+
+class ListeningSocket(Socket):
+    """A client ID that listens: QIOPEN's "TCP LISTENER" (spec 2.6.7, 2.6.8)."""
+
+    def __init__(self, module: Module, client_id: int, pdp_id: int, port: int, mode: int) -> None:
+        super().__init__(module, client_id, pdp_id, "0.0.0.0", 0, mode)
+        self.kind = "TCP LISTENER"
+        self.local_port = port
+        self._listener: Listener | None = None
+
+    def open(self) -> None:
+        """Listen; `opened` tells how it went."""
+        self._listener = self._m.net.listen(self.local_port, self._accept, self._listening)
+
+    def _listening(self, reason: str) -> None:
+        if self.state is not State.OPENING:
+            return
+        if reason:
+            self._listener = None
+            self._fail(557, reason)
+            return
+        self.state = State.LISTENING
+        self.opened.set(0)
+        self._m.socket_opened(self, 0)
+
+    def _accept(self, link: Link, address: str, port: int) -> LinkEvents | None:
+        """Somebody connects: the next free ID is theirs."""
+        free = [number for number in range(CLIENT_IDS) if number not in self._m.sockets]
+        if not free:
+            self._m.urc('+QIURC: "incoming full"')
+            return None
+        incoming = IncomingSocket(self._m, free[0], self, link, address, port)
+        self._m.sockets[incoming.client_id] = incoming
+        self._m.urc(f'+QIURC: "incoming",{incoming.client_id},{self.client_id},"{address}",{port}')
+        return incoming
+
+    def lost(self, reason: str) -> None:
+        """The PDP context is gone: nobody listens any more."""
+        self._stop()
+        self.state = State.CLOSING
+        self._m.urc(f'+QIURC: "closed",{self.client_id}')
+
+    def close(self, timeout: int) -> None:
+        self._stop()
+        super().close(timeout)
+
+    def _stop(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+
+
+class IncomingSocket(Socket):
+    """A connection that came in through a listener."""
+
+    def __init__(
+        self,
+        module: Module,
+        client_id: int,
+        listener: ListeningSocket,
+        link: Link,
+        address: str,
+        port: int,
+    ) -> None:
+        super().__init__(module, client_id, listener.pdp_id, address, port, listener.mode)
+        self.kind = "TCP INCOMING"
+        self.server_id = listener.client_id
+        self.local_port = listener.local_port
+        self.state = State.CONNECTED
+        self._link = link

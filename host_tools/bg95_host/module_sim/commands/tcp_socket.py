@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..registry import AsWritten, Choice, Command, Family, Int, OneOf, Text
 from ..results import SEND_OK, TcpipError
-from ..sockets import Socket, State
+from ..sockets import TRANSPARENT, ListeningSocket, Socket, State
 from ..syntax import Param
 from .ssl_socket import MOST_READ, MOST_SENT, close, open_socket, receive, send
 
@@ -37,11 +37,16 @@ QIOPEN = Command(
     Int("access_mode", 0, 2, default=0),
 )
 def qiopen(
-    m: Module, pdp_id: int, client_id: int, kind: str, host: str, port: int, _local: int, mode: int
+    m: Module, pdp_id: int, client_id: int, kind: str, host: str, port: int, local: int, mode: int
 ) -> Iterator[Any]:
-    if kind not in ("TCP", "UDP"):
-        raise TcpipError(555)  # servers are outside of what this simulator offers
-    socket = Socket(m, client_id, pdp_id, host, port, mode, protocol=kind.lower())
+    if kind == "UDP SERVICE":
+        raise TcpipError(555)  # how it sends and reports is not in spec 2.6.8
+    if kind == "TCP LISTENER":
+        if mode == TRANSPARENT or not local:
+            raise TcpipError(552)
+        socket: Socket = ListeningSocket(m, client_id, pdp_id, local, mode)
+    else:
+        socket = Socket(m, client_id, pdp_id, host, port, mode, protocol=kind.lower())
     result = yield from open_socket(m, socket)
     return result
 
@@ -109,9 +114,9 @@ QISTATE = Command("+QISTATE", Family.TCPIP, "2.6.8", test="")
 def _state_line(m: Module, socket: Socket) -> str:
     state = 3 if m.traits.tcp_state_3 and socket.state is State.CONNECTED else int(socket.state)
     return (
-        f'+QISTATE: {socket.client_id},"{socket.protocol.upper()}","{socket.address}",'
+        f'+QISTATE: {socket.client_id},"{socket.kind}","{socket.address}",'
         f"{socket.port},{socket.local_port},{state},{socket.pdp_id},"
-        f'{socket.client_id},{socket.mode},"uart1"'
+        f'{socket.server_id},{socket.mode},"uart1"'
     )
 
 
