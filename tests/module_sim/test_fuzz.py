@@ -108,13 +108,13 @@ class Fuzzer:
     def bytes(self) -> bytes:
         rng = self.rng
         kind = rng.random()
-        if kind < 0.7:
-            return self.line()
-        if kind < 0.8:
-            return self.open_line()
         if kind < 0.84:
+            return self.line()
+        if kind < 0.87:
+            return self.open_line()
+        if kind < 0.88:
             return b"AT+QIACT=1\r"
-        if kind < 0.9:
+        if kind < 0.92:
             return rng.randbytes(rng.randrange(1, 200))
         if kind < 0.95:
             return rng.choice(
@@ -136,6 +136,15 @@ class Fuzzer:
             self.host.set_pin("DTR", rng.randrange(2))
         if not self.module.power.listening:
             self.revive()
+        elif self.module.port.data is not None and rng.random() < 0.5:
+            self.host.set_pin("DTR", 0)
+            self.host.set_pin("DTR", 1)
+            self.host.set_pin("DTR", 0)
+        elif self.module.port.busy and rng.random() < 0.8:
+            # Most of what would be taken for the data of a send or an upload comes at once, so
+            # that the next line is a command again.
+            self.host.write(b"x" * rng.choice([1460, 3000]) + rng.choice([b"\x1a", b"\x1b"]))
+            self.host.run(0.1)
 
     def revive(self) -> None:
         """Press PWRKEY, as a host would."""
