@@ -65,19 +65,26 @@ class Span:
 def load(path: Path) -> list[Record]:
     """Read a trace; ToolError says what is wrong with the file."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ToolError(f"{path} cannot be read as a trace: {error}") from error
+        records = parse(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ToolError(f"{path} {error}") from error
+    except OSError as error:
+        raise ToolError(f"{path} cannot be read: {error.strerror}") from error
+    if not records:
+        raise ToolError(f"{path} holds no AT trace; record one with --trace or modem.trace()")
+    return records
+
+
+def parse(text: str) -> list[Record]:
+    """The records of a trace's text, which may be none; ValueError names the line that is not one."""
     records = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         record = _json_record(line) if line.startswith("{") else _driver_record(line)
         if record is None:
-            raise ToolError(f"{path}, line {number}, is not a line of an AT trace")
+            raise ValueError(f"is not an AT trace: look at line {number}")
         records.append(record)
-    if not records:
-        raise ToolError(f"{path} holds no AT trace; record one with --trace or modem.trace()")
     return _from_zero(records)
 
 
@@ -133,7 +140,7 @@ def _driver_record(line: str) -> Record | None:
 
 
 def _from_zero(records: Sequence[Record]) -> list[Record]:
-    start = records[0].time
+    start = records[0].time if records else 0.0
     return [
         Record(round(item.time - start, 6), item.direction, item.text, item.size, item.note)
         for item in records

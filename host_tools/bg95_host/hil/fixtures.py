@@ -1,0 +1,100 @@
+"""What a HIL test asks for: `rig`, `board`, `modem`, `tls_server`, and features by `needs`.
+
+    @pytest.mark.needs("pins")
+    def test_something(modem, tls_server): ...
+
+A rig without the feature skips with the reason. A broken rig fails the first test and skips the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from bg95_host.errors import ToolError
+from bg95_host.hil.lab import HOST, Lab, Settings
+from bg95_host.rigs import Rig
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """What outlives a test; tests use the fixtures below."""
+    running = Lab(Settings.from_environment())
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def rig(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Rig]:
+    """The rig, with the features that the test is marked with; records the AT line for the report."""
+    if lab.broken:
+        pytest.skip(f"the rig is broken: {lab.broken}")
+    try:
+        started = lab.rig()
+    except ToolError as error:
+        pytest.fail(f"the rig does not start: {error}", pytrace=False)
+    for marker in request.node.iter_markers("needs"):
+        for feature in set(marker.args) - started.features:
+            pytest.skip(f"rig {started.name} has no feature {feature}")
+    before = lab.trace_size()
+    yield started
+    request.node.user_properties.append(("rig", started.name))
+    request.node.user_properties.append(("at_trace", lab.trace_since(before)))
+
+
+class Board:
+    """The board, for a test: programs and expressions run there."""
+
+    def __init__(self, lab: Lab):
+        self._lab = lab
+
+    def run(self, program: str) -> str:
+        """Run a program; what it printed. A board's exception fails the test with its traceback."""
+        return self._lab.execute(program)
+
+    def value(self, expression: str) -> Any:
+        """The value of an expression, which JSON must be able to carry."""
+        return self._lab.value(expression)
+
+    def write_file(self, path: str, data: bytes) -> None:
+        """Put a file on the board: for data too large for a program's text."""
+        self._lab.link().write_file(path, data)
+
+
+@pytest.fixture
+def board(rig: Rig, lab: Lab) -> Board:
+    """The board, the driver installed, nothing imported yet by this fixture."""
+    return Board(lab)
+
+
+@pytest.fixture
+def modem(board: Board, lab: Lab) -> Board:
+    """The board with `bg95` imported and `modem`, a Modem that is online."""
+    lab.go_online()
+    return board
+
+
+@dataclass(frozen=True)
+class Server:
+    """An echo server that the module can reach by name; its CA is on the module as `ca`."""
+
+    host: str
+    port: int
+    ca: str
+
+
+@pytest.fixture
+def tls_server(modem: Board, lab: Lab) -> Server:
+    """On this machine for a simulated module; the one of --server for a real one."""
+    settings = lab.settings
+    if settings.server:
+        host, _, port = settings.server.rpartition(":")
+        return Server(host, int(port), settings.ca)
+    if "simulated-module" not in lab.rig().features:
+        pytest.skip("a real module needs --server HOST:PORT, an echo server, and its --ca")
+    port = lab.server().port
+    modem.run(f'modem.files.upload("hil.pem", {lab.authority.cert_pem!r})')
+    return Server(HOST, port, "hil.pem")

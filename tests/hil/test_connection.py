@@ -1,0 +1,96 @@
+"""TLS connections on whatever board and module there is."""
+
+import pytest
+
+from bg95_host.demo import payload
+from bg95_host.testbed.pki import Authority
+from bg95_host.testbed.servers import TlsServer
+
+MODES = ("BUFFER", "DIRECT_PUSH", "TRANSPARENT")
+SIZE = 3000  # more than one packet, one send and one read; less than a UART's receive buffer
+
+ECHO = """
+def echo(server, mode, data):
+    context = bg95.SSLContext(modem, 1)
+    context.load_verify_locations(cafile=server[2])
+    with context.connect(server[0], server[1], mode=mode) as s:
+        s.settimeout(30)
+        back = b""
+        for at in range(0, len(data), 700):  # what a socket holds while nobody reads: 1500
+            piece = data[at:at + 700]
+            s.write(piece)
+            back += s.read(len(piece))
+        return back
+"""
+
+
+def address(server):
+    return (server.host, server.port, server.ca)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_byte_comes_back_right(modem, tls_server, mode):
+    data = payload.make(SIZE)
+    modem.write_file("payload.bin", data)
+    modem.run(ECHO)
+    modem.run("with open('payload.bin', 'rb') as f:\n    data = f.read()")
+    modem.run(f"back = echo({address(tls_server)!r}, bg95.{mode}, data)")
+    assert modem.value("(len(data), back == data)") == [SIZE, True]
+
+
+def test_a_closed_connection_can_be_opened_again_and_again(modem, tls_server):
+    modem.run(ECHO)
+    for number in range(3):
+        data = b"hello %d" % number
+        modem.run(f"back = echo({address(tls_server)!r}, bg95.BUFFER, {data!r})")
+        assert modem.value("back.decode()") == data.decode()
+
+
+def test_two_connections_do_not_mix_their_bytes(modem, tls_server):
+    modem.run(f"""
+context = bg95.SSLContext(modem, 1)
+context.load_verify_locations(cafile={tls_server.ca!r})
+one = context.connect({tls_server.host!r}, {tls_server.port})
+two = context.connect({tls_server.host!r}, {tls_server.port})
+one.write(b"1" * 50); two.write(b"2" * 50)
+""")
+    assert modem.value("(two.read(50).decode(), one.read(50).decode())") == ["2" * 50, "1" * 50]
+    modem.run("one.close(); two.close()")
+
+
+REFUSED = """
+def refused(host, port, ca):
+    context = bg95.SSLContext(modem, 2)
+    context.load_verify_locations(cafile=ca)
+    try:
+        context.connect(host, port).close()
+    except bg95.ModemError as e:
+        return e.code
+"""
+
+
+@pytest.mark.needs("simulated-module")
+@pytest.mark.parametrize("impostor", ["wrong name", "expired", "unknown CA"])
+def test_an_impostor_is_refused(modem, tls_server, lab, impostor):
+    credential = {
+        "wrong name": lambda: lab.authority.server("other.bg95.test"),
+        "expired": lambda: lab.authority.expired_server(tls_server.host),
+        "unknown CA": lambda: Authority().server(tls_server.host),
+    }[impostor]()
+    with TlsServer(credential) as server:
+        modem.run(REFUSED)
+        code = modem.value(f"refused({tls_server.host!r}, {server.port}, {tls_server.ca!r})")
+    assert code == 566  # at-commands.md 1.6.2: what modules say of every failed handshake
+    assert server.counters.received == 0
+
+
+def test_without_a_ca_nothing_is_opened(modem, tls_server):
+    modem.run("context = bg95.SSLContext(modem, 3)")
+    refused = modem.run(f"""
+try:
+    context.connect({tls_server.host!r}, {tls_server.port})
+    print("opened")
+except bg95.ConnectError as e:
+    print(e)
+""")
+    assert "load_verify_locations" in refused
