@@ -50,6 +50,8 @@ def resolve_port(port: str) -> str:
     if len(found) == 1:
         return found[0]
     seen = ", ".join(f"{p.device} (id:{p.serial_number})" for p in usb) or "none"
+    if port == "auto" and not usb:
+        raise BoardError("no board is connected: there is no USB serial port; or name a port")
     if found:
         raise BoardError(f"more than one board is connected, name one with --port: {seen}")
     raise BoardError(f"no board was found at {port}; the USB serial ports here: {seen}")

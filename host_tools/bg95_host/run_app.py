@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from bg95_host.errors import ToolError
 from bg95_host.mpremote_link import BoardError, BoardLink
 from bg95_host.rigs import Rig
 
+_LOOK_S = 0.2  # how often a board that is kept up is looked after
 _NOTICE_S = 2.0  # a rig names the cause of a lost board within this
 
 
@@ -31,6 +33,16 @@ def run_app(rig: Rig, app: Path, on_output: Callable[[bytes], None]) -> None:
     except BoardError:
         _raise_cause(rig)
         raise
+
+
+def keep_up(rig: Rig, on_ready: Callable[[str], None]) -> None:
+    """Deploy to a started rig, tell its port, and wait for Ctrl-C; RigError if it dies before."""
+    rig.install()
+    on_ready(rig.port)
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            rig.check()
+            time.sleep(_LOOK_S)
 
 
 def _raise_cause(rig: Rig) -> None:

@@ -14,6 +14,7 @@ import pytest
 import serial
 from rigs.conftest import ScriptedModule
 from rigs.terminal import PATIENCE_S, Terminal
+from serial.tools.list_ports_common import ListPortInfo
 
 from bg95_host import boards
 from bg95_host.deploy import DeployError, build, deploy
@@ -188,6 +189,21 @@ def test_a_port_that_is_not_there_lists_those_that_are():
 def test_no_board_found_by_serial_number():
     with pytest.raises(BoardError, match="no board was found at id:0815"):
         deploy("id:0815")
+
+
+def test_auto_without_a_board_says_so(monkeypatch):
+    monkeypatch.setattr("serial.tools.list_ports.comports", list)
+    with pytest.raises(BoardError, match="no board is connected"):
+        deploy("auto")
+
+
+def test_auto_does_not_choose_among_several_boards(monkeypatch):
+    ports = [ListPortInfo("/dev/ttyACM0"), ListPortInfo("/dev/ttyACM1")]
+    for number, port in enumerate(ports):
+        port.vid, port.serial_number = 0x2E8A, f"pico{number}"
+    monkeypatch.setattr("serial.tools.list_ports.comports", lambda: ports)
+    with pytest.raises(BoardError, match=r"name one with --port: /dev/ttyACM0 \(id:pico0\), "):
+        deploy("auto")
 
 
 def test_a_busy_port_is_said_to_be_busy(rig):

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rigs.conftest import MPREMOTE
 from rigs.terminal import PATIENCE_S
 
 BG95 = str(Path(sys.executable).with_name("bg95"))
@@ -78,6 +79,21 @@ def test_a_board_that_dies_is_named_and_ends_with_1(tmp_path):
     status, _, err = finish(tmp_path, "import os\nos.system('kill -9 $PPID')\nwhile True: pass\n")
     assert status == 1
     assert err.startswith("bg95: the virtual board died: its MicroPython was killed by SIGKILL")
+
+
+def test_without_an_app_the_board_is_kept_up_for_mpremote():
+    with subprocess.Popen([BG95, "run"], stdout=subprocess.PIPE, text=True) as running:
+        port = running.stdout.readline().split()[4].rstrip(";")
+        done = subprocess.run(
+            [MPREMOTE, "connect", port, "exec", "import bg95; print(bg95.Modem.__name__)"],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=True,
+        )
+        assert done.stdout.strip() == "Modem"
+        running.send_signal(signal.SIGINT)
+        assert running.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""Run an app on a rig, with the driver deployed, and stream its output."""
+"""Run an app on a rig, with the driver deployed, and stream its output.
+
+Exit status 0 if the app ended, 1 if it raised or the board died.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from bg95_host.cli import _rig_options as on
 from bg95_host.cli import _sim_options as sim
 
 
@@ -18,22 +22,20 @@ def register(app: typer.Typer) -> None:
 
 
 def _run(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The app, a .py file.")],
-    rig: Annotated[
-        str, typer.Option(help="virtual, pico-emulator, serial or labgrid.")
-    ] = "virtual",
-    port: Annotated[
-        str | None, typer.Option(help="The board's port (rig serial).", metavar="PORT")
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            help="The app, a .py file. Without it the board is kept up for mpremote.",
+        ),
     ] = None,
-    module: Annotated[
-        str | None,
-        typer.Option(help="`real`, or the serial device to put the simulator on (rig serial)."),
-    ] = None,
-    board: Annotated[str | None, typer.Option(help="A folder of boards/.")] = None,
-    firmware: Annotated[
-        Path | None, typer.Option(help="A MicroPython UF2 (rig pico-emulator).", exists=True)
-    ] = None,
-    place: Annotated[str | None, typer.Option(help="A labgrid place (rig labgrid).")] = None,
+    rig: on.Rig = "virtual",
+    port: on.Port = None,
+    module: on.Module = None,
+    board: on.Board = None,
+    firmware: on.Firmware = None,
+    place: on.Place = None,
     resolve: sim.Resolve = None,
     fault: sim.Fault = None,
     trait: sim.Trait = None,
@@ -48,7 +50,7 @@ def _run(
 ) -> None:
     from bg95_host.mpremote_link import BoardException
     from bg95_host.rigs import RigOptions, make_rig
-    from bg95_host.run_app import run_app
+    from bg95_host.run_app import keep_up, run_app
 
     options = sim.sim_options(
         resolve=resolve,
@@ -67,10 +69,17 @@ def _run(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwinds, so that the rig is closed
     with make_rig(rig, RigOptions(options, port, module, board, firmware, place)) as started:
         try:
-            run_app(started, file, _write)
+            if file is not None:
+                run_app(started, file, _write)
+            else:
+                keep_up(started, _announce)
         except BoardException as error:
             print(error, file=sys.stderr)
             raise typer.Exit(1) from None
+
+
+def _announce(port: str) -> None:
+    print(f"the board is at {port}; try: mpremote connect {port}   (Ctrl-C ends it)", flush=True)
 
 
 def _write(data: bytes) -> None:

@@ -1,0 +1,43 @@
+"""Which rig, as every sub-command that works on one takes it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_PANEL = "Rig"
+
+Rig = Annotated[
+    str,
+    typer.Option(rich_help_panel=_PANEL, help="virtual, pico-emulator, serial or labgrid."),
+]
+Port = Annotated[
+    str | None,
+    typer.Option(
+        rich_help_panel=_PANEL,
+        help="serial: the board's port, as `mpremote connect` takes it. Default: the only one.",
+    ),
+]
+Module = Annotated[
+    str | None,
+    typer.Option(
+        rich_help_panel=_PANEL,
+        help="serial: `real` (default), or the serial device to put the simulated module on. "
+        "labgrid: `real` or `simulated`.",
+    ),
+]
+Board = Annotated[
+    str | None,
+    typer.Option(rich_help_panel=_PANEL, help="A folder of boards/. Default: what the board says."),
+]
+Firmware = Annotated[
+    Path | None,
+    typer.Option(
+        rich_help_panel=_PANEL,
+        metavar="FILE",
+        help="pico-emulator: a MicroPython UF2. Default: a release, downloaded once.",
+    ),
+]
+Place = Annotated[
+    str | None, typer.Option(rich_help_panel=_PANEL, help="labgrid: the place to acquire.")
+]
