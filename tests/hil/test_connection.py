@@ -69,7 +69,7 @@ def refused(host, port, ca):
 """
 
 
-@pytest.mark.needs("simulated-module")
+@pytest.mark.needs("local-server")
 @pytest.mark.parametrize("impostor", ["wrong name", "expired", "unknown CA"])
 def test_an_impostor_is_refused(modem, tls_server, lab, impostor):
     credential = {

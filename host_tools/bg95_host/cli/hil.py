@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from bg95_host.cli import _rig_options as on
+
 
 def register(app: typer.Typer) -> None:
     """Add the sub-command."""
@@ -14,18 +16,12 @@ def register(app: typer.Typer) -> None:
 
 
 def _hil(
-    rig: Annotated[
-        str, typer.Option(help="virtual, pico-emulator, serial or labgrid.")
-    ] = "virtual",
-    port: Annotated[str | None, typer.Option(help="The board's port (rig serial).")] = None,
-    module: Annotated[
-        str | None, typer.Option(help="`real`, or a serial device for the simulator.")
-    ] = None,
-    board: Annotated[str | None, typer.Option(help="A folder of boards/.")] = None,
-    firmware: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A MicroPython UF2 (rig pico-emulator).")
-    ] = None,
-    place: Annotated[str | None, typer.Option(help="A labgrid place (rig labgrid).")] = None,
+    rig: on.Rig = "virtual",
+    port: on.Port = None,
+    module: on.Module = None,
+    board: on.Board = None,
+    firmware: on.Firmware = None,
+    place: on.Place = None,
     apn: Annotated[str, typer.Option(help="Access point of the SIM.")] = "hil.apn",
     server: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="For a real module: a TLS echo server.")

@@ -93,7 +93,7 @@ def tls_server(modem: Board, lab: Lab) -> Server:
     if settings.server:
         host, _, port = settings.server.rpartition(":")
         return Server(host, int(port), settings.ca)
-    if "simulated-module" not in lab.rig().features:
+    if "local-server" not in lab.rig().features:
         pytest.skip("a real module needs --server HOST:PORT, an echo server, and its --ca")
     port = lab.server().port
     modem.run(f'modem.files.upload("hil.pem", {lab.authority.cert_pem!r})')
