@@ -39,7 +39,7 @@ def round_trip(modem, times):
 
 
 def upload(socket, size):
-    """Microseconds until the server has all of `size` bytes and said so."""
+    """Microseconds until the server has all of `size` bytes and said so, and `size`."""
     piece = bytes(_PIECE)
     view = memoryview(piece)
     start = ticks_us()
@@ -49,18 +49,23 @@ def upload(socket, size):
         socket.write(view[: min(left, _PIECE)])
         left -= _PIECE
     socket.read(1)
-    return ticks_diff(ticks_us(), start)
+    return ticks_diff(ticks_us(), start), size
 
 
 def download(socket, size):
-    """Microseconds from asking for `size` bytes to holding the last one."""
+    """Microseconds from the first of `size` bytes to the last, and how many came in them.
+
+    The clock starts with the first bytes, since the module keeps a short request for 200 ms in
+    transparent mode (at-commands.md 2.6.9, "transwaittm").
+    """
     piece = bytearray(_PIECE)
-    start = ticks_us()
     socket.write(b"D%07d" % size)
-    left = size
+    left = size - socket.recv_into(piece, _PIECE)
+    counted = left
+    start = ticks_us()
     while left > 0:
         got = socket.recv_into(piece, min(left, _PIECE))
         if not got:
             raise OSError("the connection ended %d bytes early" % left)
         left -= got
-    return ticks_diff(ticks_us(), start)
+    return ticks_diff(ticks_us(), start), counted

@@ -21,14 +21,8 @@ def run(settings: Settings, output: Path, selection: Sequence[str] = ()) -> int:
     """Run the tests; pytest's exit status. Writes results.xml (JUnit) and report.html to `output`."""
     output.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "pytest", "-c", str(REPOSITORY / "tests/pytest.ini")]
-    command += [
-        "-n0",
-        "-o",
-        "junit_family=xunit1",
-        "-p",
-        "bg95_host.hil.report",
-        f"--hil-report={output / 'report.html'}",
-    ]
+    command += ["-n0", "-p", "bg95_host.hil.report", f"--hil-report={output / 'report.html'}"]
+    command += ["-o", "junit_family=xunit1"]  # the one that may hold what tests record
     command += [f"--junitxml={output / 'results.xml'}", *(selection or ["tests/hil"])]
     environment = {**os.environ, **settings.as_environment()}
     return subprocess.run(command, cwd=REPOSITORY, env=environment, check=False).returncode
