@@ -7,7 +7,7 @@ field notes 1: reopening gives 563). An ID whose close did not get through is di
 from time import ticks_add, ticks_diff, ticks_ms
 
 from . import at as _at
-from .connection import CLOSED, TRANSPARENT, Buffers
+from .connection import TRANSPARENT, Buffers
 from .errors import ECONNRESET, EMFILE, ConnectError, ModemError, TimeoutError
 from .job import Job
 from .limits import ANSWER_MS, CLIENTS, CLOSE_S, OPEN_MS
@@ -112,7 +112,7 @@ class Clients:
 
     def _abandon(self, socket):
         """Flow: close what nobody waits for any more; its client ID stays taken meanwhile."""
-        socket._state = CLOSED
+        socket.is_closing = True
         try:
             yield from self._give_up(socket.client_id)
         finally:
@@ -125,23 +125,31 @@ class Clients:
         return None
 
     def _reclaim(self):
-        """Flow: close a socket that has come to its end. Libraries lose sockets when they reconnect (umqtt.robust),
-        and count on the garbage collector to close them."""
-        for socket in self.table:
-            if socket is not None and socket._is_over():
-                yield from socket._close()
-                return
-        raise ConnectError(
-            "all %d sockets are open; close one, or construct Modem(..., sockets=n)"
-            % len(self._pool),
-            errno=EMFILE,
-        )
+        """Flow: buffers of a socket that is being closed, or that has come to its end and can be: libraries lose
+        sockets when they reconnect (umqtt.robust), and count on the garbage collector to close them."""
+        while True:
+            closing = False
+            for socket in self.table:
+                if socket is not None and socket.is_closing:
+                    closing = True
+                elif socket is not None and socket._is_over():
+                    yield from socket._close()
+                    break
+            buffers = self._free_buffers()
+            if buffers is not None:
+                return buffers
+            if not closing:
+                raise ConnectError(
+                    "all %d sockets are open; close one, or construct Modem(..., sockets=n)"
+                    % len(self._pool),
+                    errno=EMFILE,
+                )
+            yield
 
     def _allocate(self, context, mode):
         buffers = self._free_buffers()
         if buffers is None:
-            yield from self._reclaim()
-            buffers = self._free_buffers()
+            buffers = yield from self._reclaim()
         buffers.users = 1
         try:
             client_id = yield from self._free_id()

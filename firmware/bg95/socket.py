@@ -63,7 +63,7 @@ class SSLSocket(Transparent):
         super().__init__(modem, context, client_id, mode, buffers)
         self._chunks = modem._chunks
         self._timeout_ms = -1  # -1 for ever, 0 not at all
-        self._closing = False  # close() is under way
+        self.is_closing = False  # close() is under way
         self._excess = 0  # bytes of a datagram that its reader had no room for
 
     # -- waiting -----------------------------------------------------------------------------------
@@ -278,6 +278,8 @@ class SSLSocket(Transparent):
             self._raise_closing()
         if self._datagrams:
             return self._write_datagram(buf, off, n)
+        if self._w and self.flush_ms and ticks_diff(ticks_ms(), self._wrote_at) >= self.flush_ms:
+            self._modem.poll()  # sends what has waited long enough, in case nobody has polled since
         if self._gather(buf, off, n):
             return n
         if self._timeout_ms == 0:
@@ -399,7 +401,7 @@ class SSLSocket(Transparent):
     # -- the rest of a socket ------------------------------------------------------------------------
 
     def _check_open(self):
-        if self._state == CLOSED or self._closing:
+        if self._state == CLOSED or self.is_closing:
             raise DisconnectedError("the socket is closed", errno=EBADF)
 
     def settimeout(self, seconds):
@@ -435,7 +437,7 @@ class SSLSocket(Transparent):
 
     def _poll(self, events):
         self._modem.poll()
-        if self._closing:
+        if self.is_closing:
             return _POLL_NVAL
         ready = 0
         if self._w and self._src is None and events & _POLL_RD and not self._ready():
@@ -502,7 +504,7 @@ class SSLSocket(Transparent):
         each; a non-blocking socket leaves it to poll(). Closing twice is harmless. No error: what is closed cannot
         fail any more. What a peer does not take in 10 s is lost, so flush() first where that matters.
         """
-        if self._state == CLOSED or self._closing:
+        if self._state == CLOSED or self.is_closing:
             return None
         if self._timeout_ms == 0:
             Job(self._modem, self._close())
@@ -512,7 +514,7 @@ class SSLSocket(Transparent):
     def _close(self):
         """Flow of close()."""
         modem = self._modem
-        self._closing = True
+        self.is_closing = True
         try:
             if self._state == OPEN:
                 try:

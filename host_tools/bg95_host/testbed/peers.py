@@ -73,7 +73,7 @@ def mosquitto(
     cert, key = credential.write(directory, "mosquitto")
     port = closed_port()
     lines = [f"listener {port} 127.0.0.1", "allow_anonymous true", f"certfile {cert}"]
-    lines += [f"keyfile {key}", "tls_version tlsv1.2", "log_dest stdout"]
+    lines += [f"keyfile {key}", "tls_version tlsv1.2", "log_dest stderr"]
     lines += ["user root"]  # else it drops to a user who may not read the test's directory
     if client_ca:
         ca = client_ca.write(directory, "mosquitto-ca.pem")
