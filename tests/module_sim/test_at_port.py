@@ -249,3 +249,23 @@ def test_files_survive_a_new_simulator_on_the_same_directory(tmp_path):
     assert said(again, b"AT+QFLST\r") == b'\r\n+QFLST: "../ca.pem",7\r\n\r\nOK\r\n'
     assert [path.parent for path in tmp_path.iterdir()] == [tmp_path]
     assert not (tmp_path.parent / "ca.pem").exists()
+
+
+def test_power_saving_begins_when_the_radio_is_idle_and_ends_with_its_timer_or_pwrkey():
+    host = port()
+    host.command('AT+CPSMS=1,,,"01100010","00001111"')  # T3412 4 s, T3324 30 s
+    assert host.run(29) == b""
+    assert host.run(2) == b"\r\nPOWER DOWN\r\n"
+    assert host.module.pins["STATUS"] == 0
+    assert host.run(10).startswith(b"\r\nRDY\r\n")
+    assert said(host, b"AT\r") == b"AT\r\r\nOK\r\n"
+    host.command('ATE0+CPSMS=1,,,"00100001","00000001"')  # an hour, 2 s
+    host.wait_for(b"POWER DOWN\r\n")
+    host.run(1)
+    host.set_pin("PWRKEY", 0)
+    host.run(0.7)
+    host.set_pin("PWRKEY", 1)
+    assert host.run(5).startswith(b"\r\nRDY\r\n")
+    host.command("AT+QPOWD")
+    host.wait_for(b"POWERED DOWN\r\n")
+    assert host.run(2 * 3600) == b""  # the timer of the sleep before wakes nobody

@@ -448,3 +448,31 @@ def test_what_the_simulator_does_not_offer(line, code):
     host.command("AT+QIACT=1")
     assert host.command(line, b"ERROR\r\n") == b"\r\nERROR\r\n"
     assert code in host.command("AT+QIGETERROR")
+
+
+def plain_echo(**traits):
+    host = port(**traits)
+    host.net.peers[ADDRESS, 7] = EchoPeer()
+    host.command("AT+QIACT=1")
+    return host
+
+
+def test_plain_push_data_may_follow_a_comma():
+    host = plain_echo()
+    host.command('AT+QICFG="viewmode",1')
+    host.command(f'AT+QIOPEN=1,0,"TCP","{ADDRESS}",7,0,1', b",0\r\n")
+    host.command('AT+QISENDEX=0,"68656c6c6f"', b"SEND OK\r\n")
+    assert host.run(1) == b'\r\n+QIURC: "recv",0,5,hello'
+
+
+def test_plain_data_may_be_written_in_hex_both_ways():
+    host = plain_echo()
+    host.command('AT+QICFG="dataformat",1,1')
+    host.command(f'AT+QIOPEN=1,0,"TCP","{ADDRESS}",7', b",0\r\n")
+    host.command("AT+QISEND=0", b"> ")
+    host.write(b"68656C6C6F\x1a")
+    host.wait_for(b'"recv",0\r\n')
+    assert host.command("AT+QIRD=0") == b"\r\n+QIRD: 5\r\n68656C6C6F\r\n\r\nOK\r\n"
+    host.command("AT+QISEND=0", b"> ")
+    host.write(b"no hex\x1a")
+    assert host.run(1) == b"\r\nERROR\r\n"

@@ -29,7 +29,7 @@ class AtPort:
         self._too_long = False
         self._after_cr = False
         self._last_line = b""
-        self._urcs: deque[tuple[str, bytes]] = deque()
+        self._urcs: deque[tuple[str, bytes, str]] = deque()
         self._running: Running | None = None
         self.data: DataMode | None = None
 
@@ -155,9 +155,9 @@ class AtPort:
 
     # -- output --------------------------------------------------------------------------------
 
-    def urc(self, text: str, payload: bytes = b"") -> None:
+    def urc(self, text: str, payload: bytes = b"", joint: str = "\r\n") -> None:
         """Queue an unsolicited result code; it is printed between commands (spec 3.3)."""
-        self._urcs.append((text, payload))
+        self._urcs.append((text, payload, joint))
         self._flush_urcs()
 
     def _flush_urcs(self) -> None:
@@ -172,9 +172,9 @@ class AtPort:
 
     def _print_urcs(self) -> None:
         while self._urcs:
-            text, payload = self._urcs.popleft()
+            text, payload, joint = self._urcs.popleft()
             self._m.trace("urc", text=text, **({"len": len(payload)} if payload else {}))
-            self._m.transmit(f"\r\n{text}\r\n".encode("latin-1") + payload)
+            self._m.transmit(f"\r\n{text}{joint}".encode("latin-1") + payload)
 
     def information(self, text: str, first: bool) -> None:
         """A line of an information response; only a command's first one begins with CRLF."""

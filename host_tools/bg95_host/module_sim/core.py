@@ -12,7 +12,6 @@ made by `_boot_state`, what it keeps by `__init__` (spec 3.6).
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import random
@@ -41,12 +40,11 @@ from .state import (
     SslContext,
     TcpipOptions,
 )
-from .tls import TlsSession, TlsSettings, parse_psk
+from .tables import ALL_SUITES
+from .tls import TlsError, TlsSession, TlsSettings, is_psk, parse_psk
 from .trace import Trace
 from .traits import Traits
 from .uart import Receiver, Transmitter, garble
-
-log = logging.getLogger(__name__)
 
 OUTPUT_LOW = 2048  # bytes waiting for the UART at which a held-back peer may go on
 
@@ -92,6 +90,7 @@ class Module:
         self.tx.item_bytes = self.faults.chunk
         if options.clock is not None:
             self.rtc.set_utc(self._time_base[1], 0, now)
+        self.pdp: dict[int, PdpContext] = {}
         self._boot_state()
         self.power = Power(self)
         self.faults.arm(self)
@@ -119,7 +118,7 @@ class Module:
         self.set_baud(self.nv.baud)
 
     def _pdp_at_boot(self, cid: int) -> PdpContext:
-        known = getattr(self, "pdp", {}).get(cid)
+        known = self.pdp.get(cid)
         if known is None or not self.traits.qicsgp_survives:
             return PdpContext()
         return replace(known, active=False, lost=False)
@@ -250,8 +249,11 @@ class Module:
 
     # -- reports -------------------------------------------------------------------------------
 
-    def urc(self, text: str, payload: bytes = b"") -> None:
-        """An unsolicited result code, to the port that AT+QURCCFG names (spec 2.11)."""
+    def urc(self, text: str, payload: bytes = b"", joint: str = "\r\n") -> None:
+        """An unsolicited result code, to the port that AT+QURCCFG names (spec 2.11).
+
+        `joint` stands between the text and the payload, or ends a text without one.
+        """
         if self.faults.swallows_urc():
             self.trace("urc", text=text, note="not printed: fault swallow_urc")
             return
@@ -261,9 +263,9 @@ class Module:
             self.trace("urc", text=text, note=f"printed on {self.nv.urcport}, not on this port")
         elif self.nv.urc_delay:
             end = (2 * self.nv.ri_pulses - 1) * self.nv.ri_pulse_ms / 1000
-            self.after(end, lambda: self.port.urc(text, payload))
+            self.after(end, lambda: self.port.urc(text, payload, joint))
         else:
-            self.port.urc(text, payload)
+            self.port.urc(text, payload, joint)
 
     def _pulse_ri(self) -> None:
         """As AT+QCFG="urc/ri/other" sets it: some pulses, as long between them (spec 2.12)."""
@@ -317,7 +319,6 @@ class Module:
         """The socket's SSL context, with the files that it names; raises TlsError."""
         assert socket.ssl_ctx_id is not None
         context = self.ssl[socket.ssl_ctx_id]
-        psk = self.flash.get(f"{socket.ssl_ctx_id}_server.psk")
         read = {
             item: self.flash.get(str(context.values[item]).removeprefix("UFS:"))
             for item in ("cacert", "clientcert", "clientkey")
@@ -337,10 +338,22 @@ class Module:
             renegotiation=bool(context.renegotiation),
             dtls=bool(context.dtls),
             dtls_version=context.dtlsversion,
-            psk=parse_psk(psk, self.traits.psk_key) if psk is not None else None,
+            psk=self._psk(socket.ssl_ctx_id, context.ciphersuite),
             resume=self.tls_sessions.get(_session_key(socket)) if context.session else None,
             keylog=self._write_keylog if self._keylog else None,
         )
+
+    def _psk(self, ctx_id: int, suite: int) -> tuple[bytes, bytes] | None:
+        """Identity and key of the context's PSK file, where its suite needs or allows one."""
+        content = self.flash.get(f"{ctx_id}_server.psk")
+        if content is None or not (suite == ALL_SUITES or is_psk(suite)):
+            return None
+        try:
+            return parse_psk(content, self.traits.psk_key)
+        except TlsError:
+            if is_psk(suite):
+                raise
+            return None
 
     def remember_session(self, socket: Socket, tls: TlsSession | None) -> None:
         """Keep a session for resumption, where the context asks for it."""
@@ -416,6 +429,7 @@ class Module:
         self.rx.clear()
         self.tx.clear(self.now)
         self._boot_state()
+        self.drive_carrier()
 
     def shut(self) -> None:
         """The simulator ends: release files and links."""

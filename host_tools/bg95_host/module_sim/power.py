@@ -135,11 +135,12 @@ class Power:
         tau = psm_tau_seconds(m.psm.tau)
         m.urc(m.traits.psm_urc)
         m.at(max(m.now, m.tx.free_at) + 0.05, self.cut)
-        m.world_event(tau, self._wake)
+        boots = m.counters["boots"]
+        m.world_event(tau, lambda: self._wake(boots))
 
-    def _wake(self) -> None:
-        """T3412 ran out."""
-        if self.state is PowerState.OFF:
+    def _wake(self, boots: int) -> None:
+        """T3412 ran out, unless PWRKEY has ended the sleep before."""
+        if self.state is PowerState.OFF and boots == self._m.counters["boots"]:
             self.start()
 
     def cut(self) -> None:

@@ -283,9 +283,11 @@ class Socket:
     def _push(self, data: bytes) -> None:
         self.bytes_read += len(data)
         size = self._m.traits.push_chunk
+        joint = "," if self._m.tcpip.viewmode[0] and not self.is_ssl else "\r\n"
         for at in range(0, len(data), size):
             chunk = data[at : at + size]
-            self._m.urc(f'{self.prefix}: "recv",{self.client_id},{len(chunk)}', chunk)
+            text = f'{self.prefix}: "recv",{self.client_id},{len(chunk)}'
+            self._m.urc(text, self.shown(chunk), joint)
 
     def _announce(self, size: int) -> None:
         """One recv URC until the buffer has been read empty (spec 3.2)."""
@@ -315,6 +317,11 @@ class Socket:
         if self._link is not None and full != self._held:
             self._held = full
             self._link.pause(full)
+
+    def shown(self, data: bytes) -> bytes:
+        """Received data as AT+QICFG="dataformat" wants it; described for plain sockets only."""
+        as_hex = self._m.tcpip.dataformat[1] and not self.is_ssl
+        return data.hex().upper().encode() if as_hex else data
 
     def read(self, size: int) -> bytes:
         """Take up to `size` bytes out of the buffer."""

@@ -119,6 +119,11 @@ def backends(settings: TlsSettings) -> list[Backend]:
     return [OpenSslSession]
 
 
+def is_psk(suite: int) -> bool:
+    """Whether a suite authenticates by a pre-shared key."""
+    return suite in SUITES and SUITES[suite].name.startswith("TLS_PSK")
+
+
 def parse_psk(content: bytes, key_kind: str) -> tuple[bytes, bytes]:
     """Identity and key of a `<ctx>_server.psk` file, `<PSK_ID>&<PSK_key>`; raises TlsError."""
     identity, separator, key = content.strip(b"\r\n \0").rpartition(b"&")

@@ -21,7 +21,7 @@ from .certificates import (
     verify_text,
 )
 from .tables import ALL_SUITES, SUITES
-from .tls import TlsError, TlsSettings
+from .tls import TlsError, TlsSettings, is_psk
 
 TLS_VERSIONS = {1: SSL.TLS1_VERSION, 2: SSL.TLS1_1_VERSION, 3: SSL.TLS1_2_VERSION}
 DTLS_VERSIONS = {0: 0xFEFF, 1: 0xFEFD}
@@ -98,10 +98,8 @@ class OpenSslSession:
         return ":".join(names) + ":@SECLEVEL=0"
 
     def _load_psk(self, context: SSL.Context) -> None:
-        suite = SUITES.get(self._settings.suite)
-        wanted = suite is not None and suite.openssl.startswith("PSK")
         if self._settings.psk is None:
-            if wanted:
+            if is_psk(self._settings.suite):
                 raise TlsError("a PSK suite is selected, but there is no PSK file")
             return
         identity, key = self._settings.psk
@@ -128,8 +126,7 @@ class OpenSslSession:
             context.set_verify(SSL.VERIFY_NONE)
             return
         context.set_verify(SSL.VERIFY_PEER, self._verify)
-        suite = SUITES.get(settings.suite)
-        if suite is not None and suite.openssl.startswith("PSK"):
+        if is_psk(settings.suite):
             return  # the key authenticates both sides, there is no certificate
         if settings.ca is None:
             raise TlsError("seclevel asks for verification, but there is no CA certificate file")

@@ -98,7 +98,9 @@ def qsslsend(m: Module, client_id: int, size: int | None) -> Iterator[Any]:
     return result
 
 
-def send(m: Module, socket: Socket, size: int | None, echo: bool) -> Iterator[Any]:
+def send(
+    m: Module, socket: Socket, size: int | None, echo: bool, as_hex: bool = False
+) -> Iterator[Any]:
     """Prompt, data, SEND OK: the same for SSL and TCP (spec 3.1)."""
     if socket.state is not State.CONNECTED and m.traits.send_refused == "before":
         raise TcpipError(567)
@@ -116,12 +118,22 @@ def send(m: Module, socket: Socket, size: int | None, echo: bool) -> Iterator[An
             raise TcpipError(569)
     if socket.state is not State.CONNECTED:
         raise TcpipError(567)
+    if as_hex:
+        data = from_hex(data.decode("latin-1"))
     if m.faults.send_fails() or not socket.room_for(len(data)):
         m.count("send_fail")
         return SEND_FAIL
     if data and not socket.send(data):
         raise TcpipError(567)
     return SEND_OK
+
+
+def from_hex(text: str) -> bytes:
+    """Bytes written as hex digits; raises 552."""
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise TcpipError(552) from None
 
 
 def _prompt(m: Module) -> bytes:
@@ -189,7 +201,7 @@ def receive(m: Module, socket: Socket, name: str, size: int) -> Iterator[Any]:
     yield f"{name}: {len(data)}"
     if data:
         m.trace("module", len=len(data))
-        yield Raw(data + (b"\r\n" if m.traits.crlf_after_data else b""))
+        yield Raw(socket.shown(data) + (b"\r\n" if m.traits.crlf_after_data else b""))
     elif m.traits.empty_recv_line:
         yield Raw(b"\r\n")
     yield UrcPlace()

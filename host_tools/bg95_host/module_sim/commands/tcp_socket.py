@@ -9,7 +9,7 @@ from ..registry import AsWritten, Choice, Command, Family, Int, OneOf, Text
 from ..results import SEND_OK, TcpipError
 from ..sockets import TRANSPARENT, ListeningSocket, Socket, State
 from ..syntax import Param
-from .ssl_socket import MOST_READ, MOST_SENT, close, open_socket, receive, send
+from .ssl_socket import MOST_READ, MOST_SENT, close, from_hex, open_socket, receive, send
 
 if TYPE_CHECKING:
     from ..core import Module
@@ -69,7 +69,8 @@ def qisend(m: Module, client_id: int, size: int | None) -> Iterator[Any]:
         unacked = socket.unsent()
         yield f"+QISEND: {socket.bytes_sent},{socket.bytes_sent - unacked},{unacked}"
         return None
-    result = yield from send(m, socket, size, echo=bool(m.tcpip.echo_send))
+    as_hex = bool(m.tcpip.dataformat[0])  # AT+QICFG="dataformat"
+    result = yield from send(m, socket, size, echo=bool(m.tcpip.echo_send), as_hex=as_hex)
     return result
 
 
@@ -79,11 +80,7 @@ QISENDEX = Command("+QISENDEX", Family.TCPIP, "2.6.8", test="(0-11),<hex_string>
 @QISENDEX.write(CONNECT_ID, Text("hex_string", 512))
 def qisendex(m: Module, client_id: int, text: str) -> Any:
     socket = plain_socket(m, client_id)
-    try:
-        data = bytes.fromhex(text)
-    except ValueError:
-        raise TcpipError(552) from None
-    if not socket.send(data):
+    if not socket.send(from_hex(text)):
         raise TcpipError(567)
     return SEND_OK
 
