@@ -77,7 +77,9 @@ def test_what_expires_within_a_month_is_a_warning(authority):
 def test_a_chain_in_the_wrong_order_is_found(authority):
     leaf = authority.intermediate().client("device")
     assert problems(pem.check_client(leaf.cert_pem, leaf.key_pem)) == []
-    stranger = leaf.cert_pem.split(b"-----END CERTIFICATE-----\n")[0] + b"-----END CERTIFICATE-----\n"
+    stranger = (
+        leaf.cert_pem.split(b"-----END CERTIFICATE-----\n")[0] + b"-----END CERTIFICATE-----\n"
+    )
     broken = pem.check_client(stranger + authority.cert_pem, leaf.key_pem)
     assert "the chain is broken: device is not signed by" in problems(broken)[0]
 

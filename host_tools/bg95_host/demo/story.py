@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import queue
 import tempfile
 import threading
@@ -19,7 +18,7 @@ from bg95_host import trace
 from bg95_host.demo import payload
 from bg95_host.deploy import deploy
 from bg95_host.errors import ToolError
-from bg95_host.module_sim import SimModule, SimOptions, SimServer
+from bg95_host.module_sim import SimOptions, SimServer
 from bg95_host.mpremote_link import BoardException, BoardLink
 from bg95_host.rigs.virtual import VirtualRig
 from bg95_host.testbed.pki import Authority
@@ -155,18 +154,13 @@ class Demo:
         self.simulator.start()
         self._resources.callback(self.simulator.stop)
         self.rig = self._resources.enter_context(
-            VirtualRig(options=options, add_module=lambda fd: self._attach(options, fd))
+            VirtualRig(
+                options=options, add_module=lambda fd: self.simulator.add_module(options, fd=fd)
+            )
         )
         self.summary.heap_size = self.rig.board.heap
         self.summary.baudrate = self.rig.board.uart.baudrate
         self._tell("board", port=self.rig.port, heap=self.rig.board.heap, model=options.model)
-
-    def _attach(self, options: SimOptions, fd: int) -> SimModule:
-        """Put the simulated module on the UART, whose end `fd` is ours; it keeps a duplicate."""
-        try:
-            return self.simulator.add_module(options, fd=fd)
-        finally:
-            os.close(fd)
 
     def _deploy(self) -> None:
         self._stage = "deploying the driver"
