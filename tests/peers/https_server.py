@@ -17,6 +17,14 @@ def body(size: int) -> bytes:
     return bytes(i % 251 for i in range(size))
 
 
+async def home(_: web.Request) -> web.Response:
+    return web.Response(text="It works.\nReally.")
+
+
+async def readings(request: web.Request) -> web.Response:
+    return web.Response(status=201 if "value" in await request.json() else 400)
+
+
 async def deliver(request: web.Request) -> web.Response:
     return web.Response(body=body(int(request.match_info["size"])))
 
@@ -66,6 +74,8 @@ class HttpsServer:
 
     async def _start(self) -> None:
         app = web.Application()
+        app.router.add_get("/", home)
+        app.router.add_post("/readings", readings)
         app.router.add_get("/bytes/{size}", deliver)
         app.router.add_route("*", "/echo", echo)
         app.router.add_get("/chunked", chunked)
