@@ -208,7 +208,7 @@ class AT:
             elif kind == framer.PROMPT:
                 self._prompted()
             elif kind == framer.END:
-                self.raw_owner._raw_end()
+                self.raw_owner._raw_end()  # pyright: ignore[reportAttributeAccessIssue]
                 break
             else:
                 break

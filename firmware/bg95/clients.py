@@ -133,7 +133,7 @@ class Clients:
                 if socket is not None and socket.is_closing:
                     closing = True
                 elif socket is not None and socket._is_over():
-                    yield from socket._close()
+                    yield from socket._close()  # pyright: ignore[reportGeneralTypeIssues]
                     break
             buffers = self._free_buffers()
             if buffers is not None:

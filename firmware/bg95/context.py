@@ -49,6 +49,30 @@ _CHECKED = ("sslversion", "seclevel", "checkhost", "ignorelocaltime", "cacert")
 _VERSIONS = ("SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2", "any version")
 
 
+def _flag(name, inverted=0):
+    """A property that is an on/off item of AT+QSSLCFG (inverted=1: on means 0)."""
+
+    def get(self):
+        return bool(self._want[name] ^ inverted)
+
+    def put(self, on):
+        self._want[name] = int(bool(on)) ^ inverted
+
+    return property(get, put)
+
+
+def _number(name):
+    """A property that is a number of AT+QSSLCFG, checked against its range."""
+
+    def get(self):
+        return self._want[name]
+
+    def put(self, value):
+        self._want[name] = ranged(name, value, *_RANGES[name])
+
+    return property(get, put)
+
+
 class SSLContext:
     """Settings for connections of one SSL context.
 
@@ -179,24 +203,6 @@ class SSLContext:
             raise ValueError("verify_mode: CERT_NONE or CERT_REQUIRED, not %r" % (mode,))
         self._verify = mode
 
-    def _flag(name, inverted=0):  # noqa: N805 - makes the properties below, is gone after the class body
-        def get(self):
-            return bool(self._want[name] ^ inverted)
-
-        def put(self, on):
-            self._want[name] = int(bool(on)) ^ inverted
-
-        return property(get, put)
-
-    def _number(name):  # noqa: N805
-        def get(self):
-            return self._want[name]
-
-        def put(self, value):
-            self._want[name] = ranged(name, value, *_RANGES[name])
-
-        return property(get, put)
-
     check_hostname = _flag(
         "checkhost"
     )  # the certificate's subject CN has to be the host name (SSL 2.3.1)
@@ -214,8 +220,6 @@ class SSLContext:
     )  # 0 SSL 3.0, 1 TLS 1.0, 2 TLS 1.1, 3 TLS 1.2 (default), 4 any of them
     dtls_version = _number("dtlsversion")  # 0 DTLS 1.0, 1 DTLS 1.2 (default), 2 both
     negotiate_timeout = _number("negotiatetime")  # seconds the handshake may take, 10-300 (default)
-
-    del _flag, _number
 
     # -- connecting ----------------------------------------------------------------------------------
 

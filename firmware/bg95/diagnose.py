@@ -39,7 +39,7 @@ def _sim(modem):
 
 
 def _signal(modem):
-    rssi = yield from network.status(modem, "rssi")
+    rssi = yield from network.rssi(modem)
     if rssi is None:
         return False, "no signal", "check the antenna, and the band settings for this country"
     return (

@@ -42,11 +42,11 @@ class _Pipe:
         return 2 * _BLOCK - self._ring.any()
 
     def put(self, buf, off, n):
-        self._ring.write(buf, off, n)
+        self._ring.write(buf, off, n)  # pyright: ignore[reportCallIssue]
 
     def take(self):
         n = self._ring.any()
-        return self._ring.read(n) if n else b""
+        return self._ring.read(n) if n else b""  # pyright: ignore[reportCallIssue] - the stubs lack n
 
     def _cut(self):
         self.broken = True
@@ -107,8 +107,8 @@ class Files:
 
     def _upload(self, name, data, ack=False):
         quoted("name", name, NAME_MAX)
-        stream = io.BytesIO(data) if isinstance(data, (bytes, bytearray, memoryview)) else data
-        size = stream.seek(0, 2)
+        stream = data if hasattr(data, "readinto") else io.BytesIO(data)
+        size = stream.seek(0, 2)  # pyright: ignore[reportAttributeAccessIssue]
         if size == 0:
             raise ValueError("upload: %s would be empty" % name)
         held = yield from self._list(name)

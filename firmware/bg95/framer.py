@@ -139,7 +139,7 @@ class Framer:
             n = 1 if self.buf[self._w - 1] == 13 else 0
             self._r = self._w - n
         if n:
-            self._spare.write(self.buf, self._r, n)
+            self._spare.write(self.buf, self._r, n)  # pyright: ignore[reportCallIssue]
             self._spare.readinto(self.buf, n)
         self._r = 0
         self._w = n

@@ -167,7 +167,7 @@ class Modem:
             self._handlers.append((prefix, handler))
             if self._urcs is None:
                 self._urcs = RingIO(_URC_BYTES)
-                self._at.tap = self._tap
+                self._at.tap = self._tap  # pyright: ignore[reportAttributeAccessIssue]
 
     def _tap(self):
         """Keep the framer's line for _deliver(). No allocation."""
@@ -176,7 +176,7 @@ class Modem:
             if f.starts(prefix):
                 n = f.end - f.start
                 if self._urcs.any() + n + 1 < _URC_BYTES - 1:
-                    self._urcs.write(f.buf, f.start, n)
+                    self._urcs.write(f.buf, f.start, n)  # pyright: ignore[reportCallIssue]
                     self._urcs.write(b"\n")
                 else:
                     self._at.unknown += 1
@@ -295,7 +295,7 @@ class Modem:
         else:
             from .trace import Trace
 
-            self._at.trace = Trace(stream)
+            self._at.trace = Trace(stream)  # pyright: ignore[reportAttributeAccessIssue]
 
     def ssl_sockets(self):
         """AT+QSSLSTATE: the connections the module knows, each a list of the 11 fields of SSL 2.3.6. Blocks."""

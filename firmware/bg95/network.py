@@ -196,14 +196,19 @@ def set_dns(modem, ctx, servers):
     yield from ip_run(modem, command)
 
 
+def rssi(modem):
+    """Flow: signal strength in dBm, None where there is no signal (AT+CSQ, AT 6.5)."""
+    level = (yield from modem._at.ask(b"AT+CSQ", "ii"))[0]
+    return None if level == 99 else 2 * level - 113
+
+
 def status(modem, what):
     """Flow of Modem.status()."""
     at = modem._at
     if what is None:
         return (yield from registered(modem))
     if what == "rssi":
-        rssi = (yield from at.ask(b"AT+CSQ", "ii"))[0]
-        return None if rssi == 99 else 2 * rssi - 113
+        return (yield from rssi(modem))
     if what == "operator":
         answer = yield from at.ask(b"AT+COPS?", "i", COPS_MS)
         return answer[2] if len(answer) > 2 else None

@@ -270,6 +270,7 @@ class SSLSocket(Transparent):
         if n is None:
             n = len(buf) if off is None else off
             off = 0
+        off = off or 0
         if n > len(buf) - off:
             n = len(buf) - off
         self._check_open()
