@@ -9,10 +9,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from bg95_host.module_sim import tables
-from bg95_host.tables.generate import REPO, files
 from OpenSSL import SSL
 from tlslite.constants import CipherSuite
+
+from bg95_host.module_sim import tables
+from bg95_host.tables.generate import REPO, files
 
 DRIVER = REPO / "firmware" / "bg95"
 VM = Path(sys.executable).with_name("micropython")

@@ -191,7 +191,7 @@ def test_the_modules_aes_and_md5_take_and_give_bytes(traits):
         (b"1234567890abcdef", b"15 bytes only.."),
         (b'12345678"0abcdef', data),
     ):
-        with pytest.raises(ValueError, match="key|data"):
+        with pytest.raises(ValueError, match=r"key|data"):
             crypt.encrypt(key, wrong)
 
 
