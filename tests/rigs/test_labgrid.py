@@ -4,13 +4,16 @@ import contextlib
 import os
 import socket
 import subprocess
+from xml.etree import ElementTree
 
 import pytest
 import yaml
 from rigs.bridge import Bridge
-from rigs.conftest import ScriptedModule
 from rigs.terminal import PATIENCE_S, eventually
 
+from bg95_host import hil
+from bg95_host.hil.lab import HOST, Settings
+from bg95_host.module_sim import SimOptions
 from bg95_host.mpremote_link import BoardLink
 from bg95_host.rigs import RigError, RigOptions, make_rig
 from bg95_host.rigs.labgrid import SIMULATED, LabgridRig, _board_url, command
@@ -85,7 +88,7 @@ def lab(tmp_path_factory):
     with contextlib.ExitStack() as stack:
         boards = {}
         for name in ("desk-1", "desk-2"):
-            rig = stack.enter_context(VirtualRig(add_module=ScriptedModule))
+            rig = stack.enter_context(VirtualRig(options=SimOptions(resolve={HOST: "127.0.0.1"})))
             boards[name] = stack.enter_context(contextlib.closing(Bridge(rig.port)))
         running = stack.enter_context(
             contextlib.closing(Lab(tmp_path_factory.mktemp("lab"), boards))
@@ -142,6 +145,27 @@ def test_an_unknown_place_and_an_unreachable_coordinator_are_named(lab, monkeypa
     monkeypatch.setenv("LG_COORDINATOR", "127.0.0.1:1")
     with pytest.raises(RigError, match="labgrid cannot acquire desk-1"), LabgridRig("desk-1"):
         pass
+
+
+def test_each_worker_has_a_place_of_its_own(monkeypatch):
+    settings = Settings(rig="labgrid", place="desk-1, desk-2")
+    assert settings.places == ["desk-1", "desk-2"]
+    monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw1")
+    assert settings.own_place == "desk-2"
+    monkeypatch.delenv("PYTEST_XDIST_WORKER")
+    assert settings.own_place == "desk-1"
+    assert Settings().own_place is None
+
+
+@with_labgrid
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_hil_tests_are_shared_between_two_places(lab, tmp_path):
+    settings = Settings(rig="labgrid", place="desk-1,desk-2", module=SIMULATED)
+    assert hil.run(settings, tmp_path) == 0
+    suite = ElementTree.parse(tmp_path / "results.xml").getroot().find("testsuite")
+    assert int(suite.get("tests")) > 10
+    assert {suite.get(bad) for bad in ("failures", "errors")} == {"0"}
 
 
 def environment(*resources):

@@ -16,12 +16,25 @@ from bg95_host.hil.lab import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
+_TEST_S = {"pico-emulator": 1800}  # a simulated second takes about 25 s
+
+
+def _workers(settings: Settings) -> int:
+    """How many tests at a time: one on each place of a lab, otherwise one, in this process."""
+    return len(settings.places) if len(settings.places) > 1 else 0
+
 
 def run(settings: Settings, output: Path, selection: Sequence[str] = ()) -> int:
     """Run the tests; pytest's exit status. Writes results.xml (JUnit) and report.html to `output`."""
     output.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "pytest", "-c", str(REPOSITORY / "tests/pytest.ini")]
-    command += ["-n0", "-p", "bg95_host.hil.report", f"--hil-report={output / 'report.html'}"]
+    command += [f"-n{_workers(settings)}", f"--timeout={_TEST_S.get(settings.rig, 300)}"]
+    command += [
+        "--dist=load",
+        "-p",
+        "bg95_host.hil.report",
+        f"--hil-report={output / 'report.html'}",
+    ]
     command += ["-o", "junit_family=xunit1"]  # the one that may hold what tests record
     command += [f"--junitxml={output / 'results.xml'}", *(selection or ["tests/hil"])]
     environment = {**os.environ, **settings.as_environment()}

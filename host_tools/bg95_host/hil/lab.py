@@ -34,6 +34,17 @@ class Settings:
     server: str = ""
     ca: str = ""
 
+    @property
+    def places(self) -> list[str]:
+        """The places of a lab to share the tests between."""
+        return (self.place or "").replace(",", " ").split()
+
+    @property
+    def own_place(self) -> str | None:
+        """The place of this worker: pytest-xdist numbers its workers gw0, gw1, ..."""
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+        return self.places[int(worker)] if self.places else None
+
     def as_environment(self) -> dict[str, str]:
         """How the settings reach pytest and its workers."""
         return {_VARIABLE: json.dumps(asdict(self))}
@@ -133,7 +144,7 @@ class Lab:
         s = self.settings
         sim = SimOptions(resolve={HOST: "127.0.0.1"}, powered=False, trace=self.trace)
         firmware = Path(s.firmware) if s.firmware else None
-        options = RigOptions(sim, s.port, s.module, s.board, firmware, s.place)
+        options = RigOptions(sim, s.port, s.module, s.board, firmware, s.own_place)
         rig = make_rig(s.rig, options).__enter__()
         try:
             rig.install()
