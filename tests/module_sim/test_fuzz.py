@@ -190,6 +190,7 @@ def test_any_input_is_answered_and_survived(seed):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(0)
 @pytest.mark.skipif(not LONG_RUN, reason="BG95_FUZZ_COMMANDS=1000000 asks for the long run")
 def test_a_long_run(record_property):
     commands, seed = 0, 1000

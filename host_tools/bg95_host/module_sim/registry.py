@@ -141,7 +141,7 @@ class Command:
     section: str
     test: str | None = None  # text after "+NAME: "; "" is a bare OK; None is ERROR
     tests_as: dict[str, str] = field(default_factory=dict)  # by trait test_forms
-    max_time: float = 0.3  # the documented maximum response time, s
+    max_time: float = 0.3  # the documented maximum time to the final result code, s
     sets_error: bool = True  # whether AT+QIGETERROR follows this command
     error_trait: str = "parameter_error"  # how a GENERAL command reports a wrong parameter
     handlers: dict[Form, tuple[Handler, tuple[Field, ...]]] = field(default_factory=dict)

@@ -125,7 +125,7 @@ def qidnscfg(m: Module, context_id: int, pri: str | None, sec: str | None) -> It
         context.dns = (pri, context.dns[1] if sec is None else sec)
 
 
-QIDNSGIP = Command("+QIDNSGIP", Family.TCPIP, "2.6.6", test="(1-16),<hostname>", max_time=60)
+QIDNSGIP = Command("+QIDNSGIP", Family.TCPIP, "2.6.6", test="(1-16),<hostname>")
 
 
 @QIDNSGIP.write(CONTEXT_ID, Text("hostname", 255))

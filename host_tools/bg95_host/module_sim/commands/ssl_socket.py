@@ -34,7 +34,6 @@ QSSLOPEN = Command(
     "1.6.2",
     test="(1-16),(0-5),(0-11),<serveraddr>,<server_port>[,(0-2)]",
     tests_as={"bg770a": "(1-5),(0-5),(0-11),<serveraddr>,<server_port>,(0-2)"},
-    max_time=450,
 )
 
 

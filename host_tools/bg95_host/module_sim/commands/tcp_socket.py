@@ -23,7 +23,6 @@ QIOPEN = Command(
     "2.6.8",
     test='(1-16),(0-11),"TCP/UDP/TCP LISTENER/UDP SERVICE",'
     '"<IP_address>/<domain_name>",<remote_port>,<local_port>,(0-2)',
-    max_time=150,
 )
 
 
@@ -59,7 +58,7 @@ def plain_socket(m: Module, client_id: int) -> Socket:
     return socket
 
 
-QISEND = Command("+QISEND", Family.TCPIP, "2.6.8", test="(0-11),(0-1460)", max_time=120)
+QISEND = Command("+QISEND", Family.TCPIP, "2.6.8", test="(0-11),(0-1460)")
 
 
 @QISEND.write(CONNECT_ID, Int("send_length", 0, MOST_SENT, default=None))
@@ -217,7 +216,7 @@ def qping(m: Module, pdp_id: int, host: str, timeout: int, number: int) -> None:
     m.resolve(pdp_id, host, resolved)
 
 
-QNTP = Command("+QNTP", Family.TCPIP, "2.6.8", test="(1-16),<server>,(1-65535)", max_time=125)
+QNTP = Command("+QNTP", Family.TCPIP, "2.6.8", test="(1-16),<server>,(1-65535)")
 
 
 @QNTP.write(Int("contextID", 1, 16), Text("server", 255), Int("port", 1, 65535, default=123))
