@@ -116,6 +116,7 @@ class Module:
         self._input = b""
         self._raw = False
         self._raw_at = 0
+        self._leaves_at = None  # when the escape sequence takes effect
         self._want = 0  # bytes to come of the payload, or of its next block
         self._left = 0  # bytes to come of the payload
         self._asked = b""  # the line that asked for them
@@ -123,6 +124,8 @@ class Module:
     # -- the UART ------------------------------------------------------------------------------
 
     def any(self):
+        if self._leaves_at is not None and self.clock.now >= self._leaves_at:
+            self._leave()
         while self._queue and self._queue[0][0] <= self.clock.now:
             self._ready += self._queue.pop(0)[1]
         return len(self._ready)
@@ -159,17 +162,17 @@ class Module:
         if data:
             self._queue.append([due, data])
 
-    def play(self, delay_ms=0):
+    def play(self):
         """Give the row's answer, in this variation."""
         self.played += 1
         how = self.variation
         answer = self.case.answer if how.instead is None else how.instead
         answer = answer[: how.at] + how.urc + answer[how.at :]
         if how.cut is None:
-            self.say(answer, delay_ms)
+            self.say(answer)
         else:
-            self.say(answer[: how.cut], delay_ms)
-            self.say(answer[how.cut :], delay_ms + _GAP_MS)
+            self.say(answer[: how.cut])
+            self.say(answer[how.cut :], _GAP_MS)
         if self.case.final == b"NO CARRIER":
             self._raw = False
 
@@ -212,14 +215,19 @@ class Module:
         data = self._input
         self._input = b""
         if data == b"+++" and now - self._raw_at >= _GUARD_MS:
-            self._raw = False
-            if self.case.send == data and self.due:
-                self.play(_GUARD_MS)
-            else:
-                self.say(OK, _GUARD_MS)
+            self._leaves_at = now + _GUARD_MS
             return
         self.sent_raw += data
         self._raw_at = now
+
+    def _leave(self):
+        """The silence after the escape sequence is over."""
+        self._leaves_at = None
+        self._raw = False
+        if self.case.send == b"+++" and self.due:
+            self.play()
+        else:
+            self.say(OK)
 
     def _hear_data(self, data):
         self._left -= len(data)

@@ -83,6 +83,16 @@ class Transparent(Restless):
             self.arrivals.insert(0, (self.clock.now + 20, data))
 
 
+class Leaving(Transparent):
+    """Left for good: what arrives then is buffered."""
+
+    def _received(self, data: bytes) -> None:
+        if self._raw:
+            super()._received(data)
+        else:
+            Restless._received(self, data)
+
+
 class Garbling(Restless):
     """Answers each of the first `len(answers)` lines with any bytes; then it has come to its senses."""
 
@@ -99,4 +109,4 @@ class Garbling(Restless):
             super()._hear_line(line)
 
 
-__all__ = ["OK", "Garbling", "Pushing", "Restless", "Transparent"]
+__all__ = ["OK", "Garbling", "Leaving", "Pushing", "Restless", "Transparent"]

@@ -1,9 +1,9 @@
 """Whatever the payload and the timing: every byte arrives once, in order, and answers go to who asked."""
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from nasty import chunk_sizes, payloads
-from restless import Pushing, Restless, Transparent
+from restless import Leaving, Pushing, Restless, Transparent
 
 URCS = [
     b"",
@@ -74,6 +74,23 @@ def test_transparent_data_arrives(driver, clock, arrived, sizes) -> None:
     _, socket = open_socket(driver, module, mode=2)
     for data, after_ms in arrived:
         module.arrive(data, after_ms)
+    read_exactly(socket, arrived)
+
+
+@given(arrivals, st.integers(0, 1000), chunk_sizes())
+@example([(b"\r\nOK\r\n", 1100)], 0, [64])  # just behind the escape sequence
+@example([(b"\r\nNO CARRIER\r\n", 1100)], 0, [64])
+def test_leaving_transparent_mode_loses_nothing(driver, clock, arrived, after_ms, sizes) -> None:
+    module = Leaving(clock, sizes)
+    modem, socket = open_socket(driver, module, mode=2)
+    for data, pause_ms in arrived:
+        module.arrive(data, pause_ms)
+    until = clock.now + after_ms
+    while clock.now < until:
+        modem.poll()
+        module.idle()
+    socket.mode = driver.BUFFER
+    assert socket.mode == driver.BUFFER
     read_exactly(socket, arrived)
 
 
