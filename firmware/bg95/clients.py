@@ -197,7 +197,7 @@ class Clients:
                     yield from self._await_open(socket, ms, progress)
                     raise ConnectError("OK instead of CONNECT", command="AT+QSSLOPEN")
             else:
-                yield from ip_run(modem, command, ANSWER_MS)
+                yield from ip_run(modem, command, ms)  # no document says when the OK has to come
                 yield from self._await_open(socket, ms, progress)
             socket._opened()
         except ModemError as e:

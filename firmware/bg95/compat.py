@@ -272,7 +272,7 @@ class OpeningSocket(io.IOBase):
         """Close it, or stop opening it."""
         self._closed = True
         self._job.cancel()
-        if self._socket is None and self._job._value is not None:
+        if self._socket is None and self._job.value is not None:
             self._socket = self._job.result()
             self._socket.settimeout(self._timeout)
         if self._socket is not None:

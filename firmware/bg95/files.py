@@ -107,7 +107,9 @@ class Files:
 
     def _upload(self, name, data, ack=False):
         quoted("name", name, NAME_MAX)
-        stream = data if hasattr(data, "readinto") else io.BytesIO(data)
+        stream = data
+        if isinstance(data, (bytes, bytearray, memoryview)):
+            stream = io.BytesIO(data)  # pyright: ignore[reportCallIssue, reportArgumentType]
         size = stream.seek(0, 2)  # pyright: ignore[reportAttributeAccessIssue]
         if size == 0:
             raise ValueError("upload: %s would be empty" % name)
@@ -116,8 +118,24 @@ class Files:
             if held[0][1] == size and (yield from self._same(name, stream)):
                 return False
             yield from self._modem._at.run(b"AT+QFDEL=" + quoted("name", name, NAME_MAX), FILE_MS)
-        yield from self._send(name, stream, size, ack)
+        wanted = [True]
+        yield from self._shielded(self._send(name, stream, size, ack, wanted), wanted)
         return True
+
+    def _shielded(self, flow, wanted, undo=None):
+        """Flow: run one that must not stop half way. Cancelled, it goes on as a job; `wanted` is empty then. Where it
+        has just ended, the flow undo(its result) makes good for it.
+        """
+        job = Job(self._modem, flow)
+        try:
+            while not job.done:
+                yield
+        except GeneratorExit:
+            wanted.clear()
+            if undo is not None and job.value is not None:
+                Job(self._modem, undo(job.value))
+            raise
+        return job.result()
 
     def _same(self, name, stream):
         """Flow: whether the file holds what the stream does."""
@@ -131,10 +149,14 @@ class Files:
         yield from self._read(name, compare)
         return not different
 
-    def _send(self, name, stream, size, ack):
+    def _send(self, name, stream, size, ack, wanted):
+        """Flow: AT+QFUPL. The module counts: it listens to commands again when it has all bytes (FILE 2.4). Where
+        there are no more, it gets others in their place, and the file is removed.
+        """
         at = self._modem._at
+        quoted_name = quoted("name", name, NAME_MAX)
         command = b"AT+QFUPL=%s,%d,%d%s" % (
-            quoted("name", name, NAME_MAX),
+            quoted_name,
             size,
             UPLOAD_S,
             b",1" if ack else b"",
@@ -145,24 +167,31 @@ class Files:
         stream.seek(0)
         block = bytearray(_BLOCK)
         checksum = Checksum()
-        sent = 0
+        sent = read = 0
         at.resume(FILE_MS)
         while sent < size:
-            n = stream.readinto(block)
-            if not n:
-                raise FileError(
-                    "the stream ended after %d of %d bytes" % (sent, size), command="AT+QFUPL"
-                )
+            n = stream.readinto(block) if wanted and read == sent else 0
+            read += n
+            n = min(n or _BLOCK, size - sent)
+            confirmed = ack and (sent + n) % _ACK_BLOCK == 0 and sent + n < size
+            if confirmed:
+                at.framer.prompt = 65  # "A", which may come as soon as the last byte has left
             at.send(block, 0, n)
             checksum.update(memoryview(block)[:n])
             while at.sending:
                 yield
             sent += n
+            if confirmed:
+                yield from at.wait()
+                at.check(command)
             at.resume(FILE_MS)
-            if ack and sent % _ACK_BLOCK == 0 and sent < size:
-                yield from self._confirmed(command)
         lines = yield from at.wait()
         at.check(command)
+        if read < size:
+            yield from at.run(b"AT+QFDEL=" + quoted_name, FILE_MS)
+            raise FileError(
+                "the stream ended after %d of %d bytes" % (read, size), command="AT+QFUPL"
+            )
         try:
             written, value = lines[0][8:].split(b",")
             written, value = int(written), int(value, 16)
@@ -175,20 +204,12 @@ class Files:
                 command="AT+QFUPL",
             )
 
-    def _confirmed(self, command):
-        """Flow: wait for the "A" of ACK mode."""
-        at = self._modem._at
-        at.framer.prompt = 65
-        yield from at.wait()
-        at.check(command)
-        at.resume(FILE_MS)
-
     def _read(self, name, write):
         """Flow: read a file through AT+QFOPEN, AT+QFREAD (whose answers are counted) and AT+QFCLOSE."""
         at = self._modem._at
         command = b"AT+QFOPEN=%s,2" % quoted("name", name, NAME_MAX)
-        handle = (yield from at.ask(command, "i", FILE_MS))[0]
-        close = b"AT+QFCLOSE=%d" % handle
+        wanted = [True]
+        handle = yield from self._shielded(self._open(command, wanted), wanted, self._close)
         size = 0
         try:
             while True:
@@ -197,12 +218,22 @@ class Files:
                 if n < _BLOCK:
                     return size
         except GeneratorExit:
-            Job(self._modem, at.run(close, FILE_MS))  # cancelled: a flow that ends may not wait
-            close = None
+            Job(self._modem, self._close(handle))  # cancelled: a flow that ends may not wait
+            handle = None
             raise
         finally:
-            if close and not at.dead:
-                yield from at.run(close, FILE_MS)
+            if handle is not None and not at.dead:
+                yield from self._close(handle)
+
+    def _open(self, command, wanted):
+        """Flow: AT+QFOPEN; returns the handle. Closed at once where nobody wants it any more."""
+        handle = (yield from self._modem._at.ask(command, "i", FILE_MS))[0]
+        if not wanted:
+            yield from self._close(handle)
+        return handle
+
+    def _close(self, handle):
+        yield from self._modem._at.run(b"AT+QFCLOSE=%d" % handle, FILE_MS)
 
     def _read_block(self, command, write):
         at = self._modem._at

@@ -21,7 +21,7 @@ class Job(io.IOBase):
     def __init__(self, modem, flow):
         self._modem = modem
         self._flow = flow
-        self._value = None
+        self.value = None
         self._error = None
         self.done = False
         modem.jobs.append(self)
@@ -36,7 +36,7 @@ class Job(io.IOBase):
             self._end(None, e)
 
     def _end(self, value, error=None):
-        self._value = value
+        self.value = value
         self._error = error
         self.done = True
         self._modem.jobs.remove(self)
@@ -51,7 +51,7 @@ class Job(io.IOBase):
         """What the flow returned or raised."""
         if self._error is not None:
             raise self._error
-        return self._value
+        return self.value
 
     def ioctl(self, request, arg):
         if request != _MP_STREAM_POLL:
