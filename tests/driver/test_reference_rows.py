@@ -92,6 +92,21 @@ def test_rows_on_cpython(api: str, driver, clock: Clock) -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize("api", sorted({row.api for row in ROWS.values() if row.api}))
+def test_what_is_only_seen_or_inferred_is_understood_as_well(
+    api: str, driver, clock: Clock
+) -> None:
+    wrong = []
+    for row in (row for row in ROWS.values() if row.api == api):
+        for answer in row.answers[1:] if row.documented else row.answers:
+            case = Case(**{**fields_of(row), "answer": answer.example})
+            try:
+                play(driver, clock, case, Variation())
+            except (AssertionError, driver.ModemError) as e:
+                wrong.append(f"{row.id}, {answer.name or row.tag}: {type(e).__name__}: {e}")
+    assert wrong == []
+
+
 def damaged(case: Case) -> list[bytes]:
     """The answer without its lines, with fewer fields in one of them, and with other kinds of fields."""
     answers = []
