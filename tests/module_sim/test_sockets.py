@@ -476,3 +476,16 @@ def test_plain_data_may_be_written_in_hex_both_ways():
     host.command("AT+QISEND=0", b"> ")
     host.write(b"no hex\x1a")
     assert host.run(1) == b"\r\nERROR\r\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "printed"),
+    [(1, [b"192.0.2.9"]), (2, [b"2001:db8::9"]), (3, [b"2001:db8::9", b"192.0.2.9"])],
+)
+def test_a_pdp_context_sees_the_addresses_of_its_own_kind(kind, printed):
+    host = port()
+    host.net.names["both.example"] = ["2001:db8::9", "192.0.2.9"]
+    host.command(f'AT+QICSGP=1,{kind},"apn"')
+    host.command("AT+QIACT=1")
+    host.command('AT+QIDNSGIP=1,"both.example"')
+    assert re.findall(rb'"dnsgip","([^"]+)"', host.run(1)) == printed

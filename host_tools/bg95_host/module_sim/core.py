@@ -313,7 +313,8 @@ class Module:
         elif self.pdp[pdp_id].dns[0] in ("", "0.0.0.0"):
             self.world_event(self.traits.dns_s, lambda: done([]))
         else:
-            self.net.resolve(host, done)
+            wanted = self.pdp[pdp_id].context_type
+            self.net.resolve(host, lambda found: done([a for a in found if _reaches(wanted, a)]))
 
     def tls_settings(self, socket: Socket) -> TlsSettings:
         """The socket's SSL context, with the files that it names; raises TlsError."""
@@ -443,6 +444,11 @@ def _open_keylog(path: str | Path) -> IO[bytes]:
     """Append to a file that only its owner can read."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     return os.fdopen(descriptor, "ab", buffering=0)
+
+
+def _reaches(context_type: int, address: str) -> bool:
+    """Whether a PDP context (1 IPv4, 2 IPv6, 3 both) leads to this address (spec 2.6.1)."""
+    return bool(context_type & (2 if ":" in address else 1))
 
 
 def _session_key(socket: Socket) -> tuple[Any, ...]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+ResolveDone = Callable[[list[str]], None]  # with the addresses; none if the name does not exist
+
 
 class LinkEvents(Protocol):
     """The owner of a link: told what happens to it."""
@@ -52,12 +54,6 @@ class Link(Protocol):
     def abort(self) -> None:
         """Close at once (RST). No event follows."""
         ...
-
-
-class ResolveDone(Protocol):
-    """Called with the addresses, none of them if the name does not exist."""
-
-    def __call__(self, addresses: list[str]) -> None: ...
 
 
 class Listener(Protocol):

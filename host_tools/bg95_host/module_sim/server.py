@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -15,6 +17,8 @@ from .core import Module
 from .net_asyncio import AsyncioNet
 from .options import SimOptions
 from .view import Snapshot, snapshot
+
+log = logging.getLogger(__name__)
 
 INPUT_HIGH = 4096  # bytes on the wire at which the host is made to wait
 
@@ -96,7 +100,8 @@ class SimModule:
     # -- on the loop ---------------------------------------------------------------------------
 
     def _host_wrote(self, data: bytes) -> None:
-        self.module.feed(data, max(self._now(), self.module.now))
+        with self._guarded():
+            self.module.feed(data, max(self._now(), self.module.now))
         self._pump()
 
     def _host_ready(self) -> None:
@@ -106,28 +111,38 @@ class SimModule:
         """A network event: bring time up to date, tell the module, move its output."""
         if self._stopped:
             return
-        self.module.advance(max(self._now(), self.module.now))
-        callback(*args)
+        with self._guarded():
+            self.module.advance(max(self._now(), self.module.now))
+            callback(*args)
         self._pump()
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """A defect of ours is logged and counted; the module goes on."""
+        try:
+            yield
+        except Exception:
+            log.exception("%s: the simulator broke", self.module.name)
+            self.module.count("internal_errors")
 
     def _pump(self) -> None:
         """Run what is due, hand over what has left the module, come back when more is due."""
         if self._in_pump or self._stopped:
             return
         self._in_pump = True
-        try:
+        with self._guarded():
             now = max(self._now(), self.module.now)
             self.module.advance(now)
             if self._attachment.writable:
-                items = [data for _due, data in self.module.take(now)]
-                if items:
-                    self._attachment.write(
-                        items if self.module.tx.item_bytes else [b"".join(items)]
-                    )
-        finally:
-            self._in_pump = False
+                self._hand_over([data for _due, data in self.module.take(now)])
+        self._in_pump = False
         self._attachment.hold_host(self.module.rx.backlog >= INPUT_HIGH)
         self._sleep_until_due()
+
+    def _hand_over(self, items: list[bytes]) -> None:
+        """One system call, unless the chunk fault wants every item by itself."""
+        if items:
+            self._attachment.write(items if self.module.tx.item_bytes else [b"".join(items)])
 
     def _sleep_until_due(self) -> None:
         if self._timer:

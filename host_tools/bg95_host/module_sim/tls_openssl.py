@@ -251,6 +251,7 @@ class OpenSslSession:
         return self._conn.get_cipher_name() is not None
 
     def timeout(self) -> float | None:
+        # OpenSSL takes this time itself, from the real clock: on a manual one no flight is repeated.
         if not self._settings.dtls or self.established:
             return None
         wait = self._conn.DTLSv1_get_timeout()
