@@ -101,10 +101,14 @@ class Modem:
         """
         self._polls()
         self._steps()
-        i = len(self.jobs)
-        while i:  # backwards, since a job that ends takes itself off the list
-            i -= 1
-            self.jobs[i].step()
+        i = 0
+        while i < len(
+            self.jobs
+        ):  # the oldest first: what was cancelled is cleared up before others go on
+            job = self.jobs[i]
+            job.step()
+            if not job.done:
+                i += 1
         if self._urcs is not None and self._urcs.any():
             self._deliver()
 
@@ -114,6 +118,8 @@ class Modem:
         Every blocking call of the driver ends in `return run(flow)` and does nothing after it: this is what
         bg95.aio relies on, which awaits the flow instead.
         """
+        if self.jobs:
+            self.poll()  # first what was cancelled is cleared up
         try:
             while True:
                 next(flow)
@@ -298,7 +304,7 @@ class Modem:
             self._at.trace = Trace(stream)  # pyright: ignore[reportAttributeAccessIssue]
 
     def ssl_sockets(self):
-        """AT+QSSLSTATE: the connections the module knows, each a list of the 11 fields of SSL 2.3.6. Blocks."""
+        """AT+QSSLSTATE: the connections the module knows, each a named tuple of 11 fields (SSL 2.3.6). Blocks."""
         return self.run(self.sockets.states())
 
     def clock(self, t=None):
