@@ -16,7 +16,8 @@ from bg95_host.hil.lab import HOST, Settings
 from bg95_host.module_sim import SimOptions
 from bg95_host.mpremote_link import BoardLink
 from bg95_host.rigs import RigError, RigOptions, make_rig
-from bg95_host.rigs.labgrid import SIMULATED, LabgridRig, _board_url, command
+from bg95_host.rigs.labgrid import LabgridRig, _board_url, command
+from bg95_host.rigs.serial_port import SIMULATED
 from bg95_host.rigs.virtual import VirtualRig
 
 

@@ -22,8 +22,8 @@ Module = Annotated[
     str | None,
     typer.Option(
         rich_help_panel=_PANEL,
-        help="serial: `real` (default), or the serial device to put the simulated module on. "
-        "labgrid: `real` or `simulated`.",
+        help="serial, labgrid: `real` (default), or `simulated` where the board has one of its "
+        "own. serial: also a device to put the simulated module on.",
     ),
 ]
 Board = Annotated[

@@ -20,7 +20,6 @@ from bg95_host.rigs import RigError, RigOptions
 from bg95_host.rigs.serial_port import REAL, SerialRig
 
 OWN_VENV = REPOSITORY / "build" / "labgrid" / "bin"  # where `make` puts it
-SIMULATED = "simulated"
 
 _ANSWER_S = 60.0
 _SCHEMES = {"raw": "socket://{host}:{port}", "rfc2217": "rfc2217://{host}:{port}?ign_set_control"}
@@ -35,17 +34,14 @@ def command(name: str) -> str:
 
 
 class LabgridRig(SerialRig):
-    """See the module. `module` is SIMULATED where the lab's modules are simulators that reach
-    servers on this PC, otherwise REAL."""
+    """See the module. `module` is REAL or SIMULATED, as for SerialRig."""
 
     name = "labgrid"
 
     def __init__(self, place: str, module: str = REAL, board: str | None = None) -> None:
-        super().__init__("", REAL, board)
+        super().__init__("", module, board)
         self._place = place
         self._acquired = False
-        if module == SIMULATED:
-            self.features = frozenset({"wall-time", "fast", "pins", "local-server"})
 
     def start(self) -> None:
         """Acquire the place and find the board there."""

@@ -18,14 +18,18 @@ from bg95_host.rigs.simulated import SimulatorHost
 if TYPE_CHECKING:
     from bg95_host.module_sim import SimOptions
 
-REAL = "real"
+REAL, SIMULATED = "real", "simulated"
+_FEATURES = {REAL: {"pins", "timing"}, SIMULATED: {"pins", "local-server"}}
+# On an adapter it has the UART's wires only.
+_ON_ADAPTER = {"simulated-module", "local-server"}
 
 
 class SerialRig(Rig):
     """See the module.
 
-    `module` is REAL, or the serial device that the simulated module is put on. `board` None: found
-    by what the firmware says.
+    `module` is REAL; SIMULATED, where the board has a simulated one of its own that reaches servers
+    on this PC (a virtual board, another PC's lab); or the serial device that the simulated module
+    is put on. `board` None: found by what the firmware says.
     """
 
     name = "serial"
@@ -44,9 +48,7 @@ class SerialRig(Rig):
         self._module: SimulatedModule | None = None
         self._board: Board | None = None
         self._port = port
-        # A simulated module on an adapter has the UART's wires only.
-        ours = {"pins", "timing"} if module == REAL else {"simulated-module", "local-server"}
-        self.features = frozenset({"wall-time", "fast", *ours})
+        self.features = frozenset({"wall-time", "fast", *_FEATURES.get(module, _ON_ADAPTER)})
 
     @property
     def board(self) -> Board:
@@ -69,7 +71,7 @@ class SerialRig(Rig):
         self._port = resolve_port(self._asked_port)
         with BoardLink(self._port) as link:
             self._board = find_board(self._asked_board, inspect(link))
-        if self._module_at != REAL:
+        if self._module_at not in _FEATURES:
             self._module = self._simulator.add_module(listen=f"serial:{self._module_at}")
 
     def close(self) -> None:
