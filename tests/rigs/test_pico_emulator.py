@@ -26,7 +26,7 @@ with_firmware = pytest.mark.skipif(not FIRMWARE, reason="no MicroPython UF2: set
 
 def block(payload: bytes) -> bytes:
     header = struct.pack("<8I", 0x0A324655, 0x9E5D5157, 0, 0x10000000, len(payload), 0, 1, 0)
-    return (header + payload).ljust(512, b"\0")
+    return (header + payload).ljust(508, b"\0") + struct.pack("<I", 0x0AB16F30)
 
 
 def firmware(tmp_path, text: bytes) -> Path:

@@ -11,8 +11,6 @@ from bg95_host.rigs import RigError
 
 _RELEASE = "1.28.0"
 _BLOCK_BYTES = 512
-_HEADER = struct.Struct("<8I")
-_MAGIC = (0x0A324655, 0x9E5D5157)
 
 
 def find(file: Path | None) -> Path:
@@ -38,18 +36,19 @@ def find(file: Path | None) -> Path:
 
 def content(file: Path) -> bytes:
     """The flash content, block after block; RigError if it is not a UF2."""
+    from rp2040py.device.load_flash import decode_block
+
     try:
         data = file.read_bytes()
     except OSError as e:
         raise RigError(f"the firmware {file} cannot be read: {e.strerror}") from e
-    payloads = []
-    for at in range(0, len(data), _BLOCK_BYTES):
-        block = data[at : at + _BLOCK_BYTES]
-        if len(block) < _BLOCK_BYTES or _HEADER.unpack_from(block)[:2] != _MAGIC:
-            raise RigError(f"{file} is not a UF2 file: give FIRMWARE a MicroPython .uf2 for a Pico")
-        size = _HEADER.unpack_from(block)[4]
-        payloads.append(block[_HEADER.size : _HEADER.size + size])
-    return b"".join(payloads)
+    try:
+        blocks = [data[at : at + _BLOCK_BYTES] for at in range(0, len(data), _BLOCK_BYTES)]
+        return b"".join(decode_block(block).payload for block in blocks)
+    except (ValueError, struct.error):
+        raise RigError(
+            f"{file} is not a UF2 file: give FIRMWARE a MicroPython .uf2 for a Pico"
+        ) from None
 
 
 def identify(file: Path) -> tuple[Board, str]:
