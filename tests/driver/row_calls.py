@@ -593,6 +593,15 @@ def _certificates(driver, context, value):
     _seclevel(driver, context, "2")
 
 
+def _suite(driver, context, value):
+    from bg95 import suites
+
+    code = int(value[2:], 16)
+    context.set_ciphers(
+        suites.name(code) if suites.is_weak(code) else code
+    )  # a weak one by name only
+
+
 def _dtls_version(driver, context, value):
     context.dtls = True  # without it the version is not sent
     context.dtls_version = int(value)
@@ -604,7 +613,7 @@ def _setter(name, of=int):
 
 _SETTERS = {
     "sslversion": _setter("version"),
-    "ciphersuite": lambda driver, context, value: context.set_ciphers(int(value[2:], 16)),
+    "ciphersuite": _suite,
     "cacert": _certificates,
     "clientcert": _certificates,
     "clientkey": _certificates,
@@ -703,6 +712,13 @@ def write(run):
     same("data", module.data, [data] * (2 if case.final == b"SEND FAIL" else 1))
 
 
+def send_text(run):
+    socket = run.open()
+    text = run.case.send[:-1] if run.case.form == "data" else b"Test data from SSL"
+    socket.send_text(text)
+    same("data", run.module.data, [text + b"\x1a"])
+
+
 def close(run):
     socket = run.open()
     if run.case.id.startswith("closed"):
@@ -786,6 +802,7 @@ CALLS = {
     "SSLContext.psk": psk,
     "SSLSocket.read": read,
     "SSLSocket.write": write,
+    "SSLSocket.send_text": send_text,
     "SSLSocket.close": close,
     "SSLSocket.pending": pending,
     "SSLSocket.mode": mode,

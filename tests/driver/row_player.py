@@ -119,6 +119,7 @@ class Module:
         self._leaves_at = None  # when the escape sequence takes effect
         self._want = 0  # bytes to come of the payload, or of its next block
         self._left = 0  # bytes to come of the payload
+        self._text = False  # payload that Ctrl-Z ends is to come
         self._asked = b""  # the line that asked for them
 
     # -- the UART ------------------------------------------------------------------------------
@@ -200,6 +201,16 @@ class Module:
             self.data.append(data)
             self._hear_data(data)
             return True
+        if self._text:
+            end = self._input.find(b"\x1a") + 1
+            if not end:
+                return False
+            self._text = False
+            data = self._input[:end]
+            self._input = self._input[end:]
+            self.data.append(data)
+            self._hear_data(data)
+            return True
         end = self._input.find(b"\r")
         if end < 0:
             return False
@@ -230,7 +241,7 @@ class Module:
             self.say(OK)
 
     def _hear_data(self, data):
-        self._left -= len(data)
+        self._left = max(0, self._left - len(data))
         if self.case.form == "data" and data == self.case.send and self.due:
             self.play()
         elif self._left:
@@ -285,7 +296,9 @@ class Module:
     def _follow(self, line, answer):
         """Enter the data phase that `answer` to `line` opens."""
         self._asked = line
-        if answer.startswith(b"\r\n>"):
+        if answer.startswith(b"\r\n>") and b"," not in line:
+            self._text = True
+        elif answer.startswith(b"\r\n>"):
             self._left = self._want = int(line[line.find(b",") + 1 :])
         elif answer == b"\r\nCONNECT\r\n":
             if line.startswith(b"AT+QFUPL"):
