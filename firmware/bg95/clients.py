@@ -4,6 +4,7 @@ An ID is busy from AT+QSSLOPEN until AT+QSSLCLOSE, also where the opening failed
 field notes 1: reopening gives 563). An ID whose close did not get through is dirty: it is closed before it is used.
 """
 
+from collections import namedtuple
 from time import ticks_add, ticks_diff, ticks_ms
 
 from . import at as _at
@@ -14,6 +15,24 @@ from .limits import ANSWER_MS, CLIENTS, CLOSE_S, OPEN_MS
 from .network import ip_run, settle
 from .socket import SSLSocket
 
+# SSL 2.3.6, in the order of the answer. state: 0 initial, 1 opening, 2 connected, 4 closing.
+State = namedtuple(
+    "State",
+    (
+        "client_id",
+        "kind",
+        "ip",
+        "port",
+        "local_port",
+        "state",
+        "pdp_ctx_id",
+        "server_id",
+        "access_mode",
+        "at_port",
+        "ssl_ctx_id",
+    ),
+)
+
 
 class Clients:
     """Table of the modem's sockets. count: how many can be open at a time; each takes about 3 KiB, now."""
@@ -21,6 +40,7 @@ class Clients:
     def __init__(self, modem, count):
         self._modem = modem
         self.table = [None] * CLIENTS
+        self.paused = None  # the socket that left transparent mode last: ATO goes back to it
         self.dirty = 0  # bit n: client ID n may still be busy on the module
         self._pool = [Buffers() for _ in range(count)]
         self._turn = 0
@@ -241,14 +261,17 @@ class Clients:
         if self.table[socket.client_id] is socket:
             self.table[socket.client_id] = None
             socket._buffers.users = 0
+            if self.paused is socket:
+                self.paused = None
             for other in self.table:
                 if other is not None and other.context is socket.context:
                     return
             socket.context._released()
 
     def states(self):
-        """Flow: AT+QSSLSTATE (SSL 2.3.6), a list of fields for each connection."""
-        return (yield from self._modem._at.ask_all(b"AT+QSSLSTATE", "issiiiiiisi"))
+        """Flow: AT+QSSLSTATE (SSL 2.3.6), a State for each connection."""
+        rows = yield from self._modem._at.ask_all(b"AT+QSSLSTATE", "issiiiiiisi")
+        return [State(*row[:11]) for row in rows]
 
     def close_leftovers(self):
         """Flow: close what an earlier host left open."""

@@ -183,12 +183,17 @@ class SSLContext:
             self._want["ciphersuite"] = _PSK_SUITE
 
     def set_ciphers(self, suite):
-        """Offer one suite, by IANA name or code; 0xFFFF or "ALL" offers all. A weak one works by name or code only:
-        nothing else ever chooses it. Raises ValueError for a suite the module does not have (SSL 1.2, table 3).
+        """Offer one suite, by IANA name or code; 0xFFFF or "ALL" offers all. A weak one (RC4, 3DES, MD5) has to be
+        asked for by its name. Raises ValueError for that, and for a suite the module does not have (SSL 1.2).
         """
         from . import suites
 
-        self._want["ciphersuite"] = ALL_SUITES if suite == "ALL" else suites.code(suite)
+        code = ALL_SUITES if suite == "ALL" else suites.code(suite)
+        if suites.is_weak(code) and not isinstance(suite, str):
+            raise ValueError(
+                "0x%04X is weak; if it has to be, set_ciphers(%r)" % (code, suites.name(code))
+            )
+        self._want["ciphersuite"] = code
 
     # -- switches ----------------------------------------------------------------------------------
 

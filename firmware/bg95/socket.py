@@ -482,6 +482,8 @@ class SSLSocket(Transparent):
         if self._mode == mode:
             return
         command = b"AT+QISWTMD=%d,%d" % (self.client_id, mode)
+        if mode == TRANSPARENT and self._modem.sockets.paused is self:
+            command = b"ATO"  # SSL 1.4: resumes the connection that left transparent mode last
         yield from self._at.start(command, connects=self if mode == TRANSPARENT else None)
         yield from self._at.wait()
         self._at.check(command)

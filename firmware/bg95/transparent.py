@@ -140,7 +140,9 @@ class Transparent(Connection):
             at.out_of_step()
             self._state = ENDING
             self._hint = True
-        elif self._in_doubt:
+        else:
+            self._modem.sockets.paused = self
+        if alive and self._in_doubt:
             self._op = RESUMING
             at.put(b"ATO")
             at.begin(self, None, ANSWER_MS, connects=self)

@@ -55,8 +55,8 @@ def test_3_2_an_ssl_context_is_configured_and_read_back(world, authority):
 def test_3_3_buffer_access_mode(world, authority):
     sock = world.up(authority).connect(w.HOST, 8010)
     state = world.modem.ssl_sockets()[0]
-    assert state[:2] == [0, "SSLClient"]
-    assert (state[3], state[5], state[8], state[10]) == (8010, 2, 0, 1)
+    assert (state.client_id, state.kind, state.port) == (0, "SSLClient", 8010)
+    assert (state.state, state.access_mode, state.ssl_ctx_id) == (2, 0, 1)
     sock.send_text(TEXT)  # variable length, ended by Ctrl-Z
     assert sock.read(18) == TEXT
     sock.write(TEXT)  # fixed length
@@ -72,7 +72,7 @@ def test_3_3_buffer_access_mode(world, authority):
 
 def test_3_4_direct_push_mode(world, authority):
     sock = world.up(authority).connect(w.HOST, 8010, mode=bg95.DIRECT_PUSH)
-    assert world.modem.ssl_sockets()[0][8] == 1
+    assert world.modem.ssl_sockets()[0].access_mode == 1
     for _ in range(2):
         sock.write(TEXT)
         assert sock.read(18) == TEXT
@@ -87,8 +87,10 @@ def test_3_5_transparent_mode(world, authority):
     with pytest.raises(bg95.ModemError, match="transparent"):
         world.modem.command("AT+CSQ")
     sock.mode = bg95.BUFFER  # +++
-    assert world.modem.ssl_sockets()[0][5] == 2
+    assert world.modem.ssl_sockets()[0].state == 2
+    sock.mode = bg95.DIRECT_PUSH
     sock.mode = bg95.TRANSPARENT
+    assert world.uart.sent.endswith(b"ATO\r")
     sock.write(TEXT)
     assert sock.read(18) == TEXT
     sock.close()

@@ -72,7 +72,7 @@ def test_two_pdp_contexts_side_by_side(authority):
     context = bg95.SSLContext(world.modem, 3, pdp_ctx_id=2)
     context.load_verify_locations("cacert.pem")
     with context.connect(w.HOST, 8883):
-        assert world.modem.ssl_sockets()[0][6] == 2
+        assert world.modem.ssl_sockets()[0].pdp_ctx_id == 2
     world.modem.disconnect(2)
     assert not world.modem.isconnected(2)
     assert world.modem.isconnected()
@@ -241,3 +241,14 @@ def test_every_item_of_a_context_reaches_the_module_once(authority):
     context.connect(w.HOST, 8883).close()
     # One question whether the module has kept the context; no setting again.
     assert world.uart.sent.count(b"AT+QSSLCFG") == before + 1
+
+
+def test_a_weak_suite_has_to_be_named():
+    context = bg95.SSLContext(w.World().modem, 0)
+    with pytest.raises(ValueError, match="TLS_RSA_WITH_RC4_128_SHA"):
+        context.set_ciphers(0x0005)
+    context.set_ciphers("TLS_RSA_WITH_RC4_128_SHA")
+    assert "0x0005" in repr(context)
+    context.set_ciphers(0xC02F)
+    with pytest.raises(ValueError, match="suite"):
+        context.set_ciphers("TLS_AES_128_GCM_SHA256")
