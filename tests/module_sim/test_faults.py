@@ -109,6 +109,8 @@ def test_restart_in_the_middle_of_a_payload(position):
     assert answer.startswith(b"\r\nRDY\r\n")
     assert not host.net.peers[ADDRESS, 8883].plaintext
     assert said(host, "AT") == b"AT\r\r\nOK\r\n"  # echo is on again
+    assert not host.net.peers[ADDRESS, 8883].sessions  # the connection went with it
+    assert said(host, "ATE0;+QSSLSTATE").endswith(b"\r\r\nOK\r\n")
 
 
 def test_restart_in_the_middle_of_an_answer():

@@ -56,6 +56,15 @@ def test_twelve_ids_are_shared_by_ssl_and_tcp():
     assert host.command("AT+QIRD=0", b"ERROR\r\n") == b"\r\nERROR\r\n"  # an SSL one
 
 
+def test_the_last_error_is_that_of_the_last_ssl_or_tcpip_command():
+    host = port()
+    host.command("AT+QSSLRECV=0", b"ERROR\r\n")
+    host.command("AT+CSQ")
+    assert b"+QIGETERROR: 567,socket has been closed\r\n" in host.command("AT+QIGETERROR")
+    host.command("AT+QSSLSTATE")
+    assert b"+QIGETERROR: 0,operate successfully\r\n" in host.command("AT+QIGETERROR")
+
+
 def test_a_closed_id_leaves_no_urc_behind():
     host = port()
     open_socket(host)

@@ -73,6 +73,9 @@ def test_a_trace_is_json_lines_in_order_of_time():
     assert {line["dir"] for line in lines} == {"host", "module", "urc", "pin", "net"}
     assert [line["t"] for line in lines] == sorted(line["t"] for line in lines)
     assert {"t", "dir", "text"} <= set(lines[-1])
+    asked = next(line for line in lines if "QIACT" in line.get("text", ""))
+    done = lines[lines.index(asked) + 1]
+    assert done["t"] - asked["t"] == pytest.approx(host.module.traits.pdp_activation_s)
 
 
 def play(seed: int, **options):
