@@ -1,6 +1,7 @@
 """One script, run over MicroPython's own TLS sockets and over the modem's: what it sees has to be the same."""
 
 import re
+import socket
 import subprocess
 from pathlib import Path
 
@@ -83,7 +84,10 @@ class Menu:
 
 @pytest.fixture(scope="module")
 def server(authority):
-    with TlsServer(authority.server(HOST), Menu()) as server:
+    server = TlsServer(authority.server(HOST), Menu())
+    # The least there is, so that a peer that does not read is noticed soon.
+    server._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    with server:
         yield server
 
 
