@@ -19,11 +19,11 @@ from .socket import SSLSocket
 __version__ = "0.1.0"
 
 
-def install(modem, ctx):
+def install(modem, ctx, timer=None):
     """Run socket libraries unmodified over the modem, see compat.install()."""
     from .compat import install
 
-    install(modem, ctx)
+    install(modem, ctx, timer)
 
 
 def __getattr__(name):

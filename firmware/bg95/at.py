@@ -32,12 +32,10 @@ NO_CARRIER = const(7)
 CONNECT = const(8)  # also: the prompt
 RESTARTED = const(9)
 
-_WRITE = const(
-    128
-)  # bytes handed to the UART at once: within its own buffer, so that write() returns
-_ITEMS = const(
-    16
-)  # items handled in one poll, so that a fast peer cannot keep poll() from returning
+# Bytes handed to the UART at once: within its own buffer, so that write() returns
+_WRITE = const(128)
+# Items handled in one poll, so that a fast peer cannot keep poll() from returning
+_ITEMS = const(16)
 
 _FINALS = (
     (b"OK", OK),
@@ -52,9 +50,8 @@ _REGISTRATION = (b"+CREG:", b"+CGREG:", b"+CEREG:")
 _BARRIER = b"AT+CMEE?\r"
 _BARRIER_ANSWER = b"+CMEE: "
 _BARRIERS = const(3)
-_FILL = (
-    b"\r" * 64
-)  # ends a data phase whose bytes were lost on the way; an empty line has no answer (AT 1.2)
+# Ends a data phase whose bytes were lost on the way; an empty line has no answer (AT 1.2)
+_FILL = b"\r" * 64
 
 
 class AT:
@@ -71,9 +68,8 @@ class AT:
         self._out = None  # what is being written to the UART: buffer, next byte, end
         self._off = 0
         self._end = 0
-        self.last_out = (
-            ticks_ms()
-        )  # when the last byte was handed to the UART: guard times count from here
+        # When the last byte was handed to the UART: guard times count from here
+        self.last_out = ticks_ms()
         self.result = OK
         self.cme = -1
         self._owner = None  # a socket, or None where a flow waits

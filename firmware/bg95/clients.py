@@ -87,9 +87,8 @@ class Clients:
         if socket is not None:
             socket._on_recv(n)
         elif n > 0:
-            self._modem._at.expect(
-                n, None
-            )  # a leftover of an earlier host pushes: its data is nobody's
+            # A leftover of an earlier host pushes: its data is nobody's
+            self._modem._at.expect(n, None)
 
     def _on_closed(self):
         socket = self._socket()
@@ -211,9 +210,8 @@ class Clients:
                 yield from at.start(command, ms, connects=socket)
                 yield from at.wait()
                 yield from settle(modem, command)
-                if (
-                    at.result != _at.CONNECT
-                ):  # OK, and the failure comes as a URC (at-commands 1.6.2)
+                # OK, and the failure comes as a URC (at-commands 1.6.2)
+                if at.result != _at.CONNECT:
                     yield from self._await_open(socket, ms, progress)
                     raise ConnectError("OK instead of CONNECT", command="AT+QSSLOPEN")
             else:

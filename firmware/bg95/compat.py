@@ -38,18 +38,34 @@ _MP_STREAM_CLOSE = const(4)
 _policy = None  # the SSLContext that was installed
 
 
-def install(modem, ctx):
+def install(modem, ctx, timer=None):
     """Make `import socket`, `ssl` and `tls` (also under their old names usocket and ussl) mean this module.
 
     modem: the Modem. ctx: the bg95.SSLContext whose settings hold for every connection that a library makes: what
     its own context says about verification does not weaken it. Call this before the library is imported.
+
+    timer: a machine.Timer for Modem.background(), so that what a library wrote leaves also while the program sleeps.
+    Default: a virtual timer where the port has those (rp2). Elsewhere (ESP32) give one, or a last small write, such as
+    an MQTT publish, leaves only with the next call of the driver: modem.poll(), say, or sock.flush().
     """
     global _policy
     if ctx._modem is not modem:
         raise ValueError("ctx: an SSLContext of this modem")
     _policy = ctx
+    timer = timer or _virtual_timer()
+    if timer is not None:
+        modem.background(timer)
     for name in ("socket", "ssl", "tls", "usocket", "ussl"):
         sys.modules[name] = sys.modules[__name__]
+
+
+def _virtual_timer():
+    try:
+        from machine import Timer
+
+        return Timer(-1)
+    except (ImportError, ValueError):
+        return None
 
 
 def policy():

@@ -208,21 +208,17 @@ class SSLContext:
             raise ValueError("verify_mode: CERT_NONE or CERT_REQUIRED, not %r" % (mode,))
         self._verify = mode
 
-    check_hostname = _flag(
-        "checkhost"
-    )  # the certificate's subject CN has to be the host name (SSL 2.3.1)
-    check_validity = _flag(
-        "ignorelocaltime", 1
-    )  # Not Before / Not After against the module's clock (SSL 1.5)
-    sni = _flag(
-        "sni"
-    )  # send the host name in the ClientHello (SSL 1.6); never done for an IP address
+    # The certificate's subject CN has to be the host name (SSL 2.3.1)
+    check_hostname = _flag("checkhost")
+    # Not Before / Not After against the module's clock (SSL 1.5)
+    check_validity = _flag("ignorelocaltime", 1)
+    # Send the host name in the ClientHello (SSL 1.6); never done for an IP address
+    sni = _flag("sni")
     session_resumption = _flag("session")
     renegotiation = _flag("renegotiation")
     dtls = _flag("dtls")  # DTLS over UDP instead of TLS
-    version = _number(
-        "sslversion"
-    )  # 0 SSL 3.0, 1 TLS 1.0, 2 TLS 1.1, 3 TLS 1.2 (default), 4 any of them
+    # 0 SSL 3.0, 1 TLS 1.0, 2 TLS 1.1, 3 TLS 1.2 (default), 4 any of them
+    version = _number("sslversion")
     dtls_version = _number("dtlsversion")  # 0 DTLS 1.0, 1 DTLS 1.2 (default), 2 both
     negotiate_timeout = _number("negotiatetime")  # seconds the handshake may take, 10-300 (default)
 

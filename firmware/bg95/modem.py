@@ -83,6 +83,8 @@ class Modem:
             None
         ] * CONTEXTS  # the SSLContext of each ID: they are set up anew after a restart
         self.jobs = []  # flows that poll() drives, see job.py
+        self.inside = 0  # calls of the driver under way: the background poll stands back
+        self._background = None
         self._handlers = []
         self._urcs = None  # lines for on_urc() handlers, made with the first of them
         self._steps = self.sockets.step
@@ -99,18 +101,20 @@ class Modem:
         Never blocks, never allocates (but for what jobs do, and one bytes object for each URC a handler of
         on_urc() is given).
         """
-        self._polls()
-        self._steps()
-        i = 0
-        while i < len(
-            self.jobs
-        ):  # the oldest first: what was cancelled is cleared up before others go on
-            job = self.jobs[i]
-            job.step()
-            if not job.done:
-                i += 1
-        if self._urcs is not None and self._urcs.any():
-            self._deliver()
+        self.inside += 1
+        try:
+            self._polls()
+            self._steps()
+            i = 0
+            while i < len(self.jobs):  # the oldest first: what was cancelled is cleared up
+                job = self.jobs[i]
+                job.step()
+                if not job.done:
+                    i += 1
+            if self._urcs is not None and self._urcs.any():
+                self._deliver()
+        finally:
+            self.inside -= 1
 
     def run(self, flow):
         """Drive a flow to its end and return its result. Blocks.
@@ -118,9 +122,10 @@ class Modem:
         Every blocking call of the driver ends in `return run(flow)` and does nothing after it: this is what
         bg95.aio relies on, which awaits the flow instead.
         """
-        if self.jobs:
-            self.poll()  # first what was cancelled is cleared up
+        self.inside += 1
         try:
+            if self.jobs:
+                self.poll()  # first what was cancelled is cleared up
             while True:
                 next(flow)
                 self.poll()
@@ -129,6 +134,17 @@ class Modem:
             return e.value
         finally:
             flow.close()
+            self.inside -= 1
+
+    def background(self, timer):
+        """Poll every 10 ms from `timer` (a machine.Timer), too, whenever no call of the driver is under way: what was
+        written leaves, and the UART's buffer is emptied, while the program sleeps or computes. None stops it.
+        """
+        from .background import Background
+
+        if self._background is not None:
+            self._background.stop()
+        self._background = None if timer is None else Background(self, timer)
 
     def ready(self):
         """Flow: the module is set up; sets it up again where it restarted."""

@@ -69,10 +69,8 @@ def sim_ready(modem, pin=None):
         try:
             state = (yield from at.ask(b"AT+CPIN?", "s", SIM_MS))[0]
         except CommandError as e:
-            state, code = (
-                "",
-                e.code,
-            )  # SIM busy (14) or not read yet; not inserted (10) for the first seconds
+            # SIM busy (14) or not read yet; not inserted (10) for the first seconds
+            state, code = "", e.code
         if state == "READY":
             return
         if state == "SIM PIN" and pin:

@@ -104,9 +104,8 @@ def find_baud(modem):
         if baud == modem.baudrate:
             continue
         modem.uart.init(baudrate=baud)
-        if (
-            yield from in_step(modem, 2)
-        ):  # the first ends what the wrong rates left on the command line
+        # The first ends what the wrong rates left on the command line
+        if (yield from in_step(modem, 2)):
             yield from at.run(b"AT+IPR=%d" % modem.baudrate)  # effective after its OK
             modem.uart.init(baudrate=modem.baudrate)
             return (yield from in_step(modem))

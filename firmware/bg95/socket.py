@@ -176,6 +176,13 @@ class SSLSocket(Transparent):
 
         0 at the end of the stream, None where a non-blocking socket has nothing. No allocation.
         """
+        self._modem.inside += 1
+        try:
+            return self._recv_into(buf, nbytes)
+        finally:
+            self._modem.inside -= 1
+
+    def _recv_into(self, buf, nbytes):
         self._check_open()
         n = self._next(nbytes or len(buf))
         if n > 0:
@@ -190,6 +197,13 @@ class SSLSocket(Transparent):
         want = len(buf) if nbytes < 0 else nbytes
         if self._datagrams:
             return self.recv_into(buf, want)
+        self._modem.inside += 1
+        try:
+            return self._readinto(buf, want)
+        finally:
+            self._modem.inside -= 1
+
+    def _readinto(self, buf, want):
         self._check_open()
         done = 0
         while done < want:
@@ -231,6 +245,13 @@ class SSLSocket(Transparent):
 
     def recv(self, n):
         """Read at least one and up to n bytes; b"" at the end of the stream. Allocates the result."""
+        self._modem.inside += 1
+        try:
+            return self._recv(n)
+        finally:
+            self._modem.inside -= 1
+
+    def _recv(self, n):
         self._check_open()
         got = self._next(n)
         if got < 0:
@@ -273,6 +294,13 @@ class SSLSocket(Transparent):
         off = off or 0
         if n > len(buf) - off:
             n = len(buf) - off
+        self._modem.inside += 1
+        try:
+            return self._write(buf, off, n)
+        finally:
+            self._modem.inside -= 1
+
+    def _write(self, buf, off, n):
         self._check_open()
         if self._state != OPEN:
             self._wait_sent()
@@ -388,7 +416,11 @@ class SSLSocket(Transparent):
         """Send what was gathered and wait until the module has taken it (SEND OK). No allocation."""
         self._check_open()
         if self._state == OPEN:
-            self._flush()
+            self._modem.inside += 1
+            try:
+                self._flush()
+            finally:
+                self._modem.inside -= 1
 
     def send(self, buf):
         """Write what can be written; returns the count. As write()."""
@@ -430,7 +462,11 @@ class SSLSocket(Transparent):
     def ioctl(self, request, arg):
         """For select.poll and asyncio. No allocation."""
         if request == _MP_STREAM_POLL:
-            return self._poll(arg)
+            self._modem.inside += 1
+            try:
+                return self._poll(arg)
+            finally:
+                self._modem.inside -= 1
         if request == _MP_STREAM_CLOSE:
             self.close()
             return 0
