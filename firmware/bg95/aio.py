@@ -13,13 +13,10 @@ writes that have waited for company long enough) one task, the pump, polls every
 import asyncio
 from asyncio import core
 
-from micropython import const
-
 from .connection import BUFFER
 from .context import SSLContext
 from .job import Job
-
-TICK_MS = const(10)  # half of limits.FLUSH_MS; rxbuf=4096 holds 44 ms even at 921600 bit/s
+from .limits import TICK_MS
 
 _pumps = {}  # id(modem) -> the task queue its pump is in: a new event loop needs a new pump
 

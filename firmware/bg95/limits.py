@@ -23,6 +23,7 @@ SIM_READY_MS = const(20000)  # AT 12.1 flow chart: SIM 20 s
 UPLOAD_S = const(5)  # FILE 2.4: <timeout> of AT+QFUPL, restarts with every byte
 FILE_MS = const(10000)  # FILE: a flash write or delete; the manual says 300 ms, flash takes longer
 DNS_MS = const(60000)  # TCP/IP 2.1.13: AT+QIDNSGIP
+LOOK_MS = const(1000)  # AT 12.1 flow chart: between two looks at the SIM or at the registration
 # --- data mode --------------------------------------------------------------------------------
 GUARD_MS = const(1050)  # SSL 1.4: 1 s of silence before and after "+++"; 50 ms of margin
 ESCAPE_MS = const(2000)  # OK follows the second guard time of 1 s
@@ -39,6 +40,7 @@ PROBE_MS = const(300)  # one AT while synchronising
 ASK_MS = const(1000)  # a waiting reader asks by itself this often: recv URCs get lost (field)
 RETRY_MS = const(200)  # pause after SEND FAIL (SSL 2.3.3: "retry later")
 FLUSH_MS = const(20)  # small writes wait this long for company
+TICK_MS = const(10)  # half of FLUSH_MS; rxbuf=4096 holds 44 ms even at 921600 bit/s
 
 # --- ranges -------------------------------------------------------------------------------------
 SEND_MAX = const(1460)  # SSL 2.3.3: <sendlen>

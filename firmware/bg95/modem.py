@@ -12,7 +12,7 @@ from . import network, power
 from .at import AT
 from .clients import Clients
 from .files import Files
-from .limits import BAUDS, CFUN_MS, CLIENTS, CONTEXTS, ranged
+from .limits import ANSWER_MS, BAUDS, CFUN_MS, CLIENTS, CONTEXTS, ranged
 
 try:
     from machine import idle
@@ -291,7 +291,7 @@ class Modem:
             return self.revision
         raise ValueError("config: model or revision, not %r" % param)
 
-    def command(self, command, timeout_ms=3000):
+    def command(self, command, timeout_ms=ANSWER_MS):
         """Send any AT command; returns the lines of its answer (list of str), without the final OK.
 
         For the REPL: `modem.command("AT+CSQ")`. Not for commands that prompt for data. Blocks up to `timeout_ms`.

@@ -9,6 +9,7 @@ from .limits import (
     ANSWER_MS,
     COPS_MS,
     DEACTIVATE_MS,
+    LOOK_MS,
     REGISTER_MS,
     SIM_MS,
     SIM_READY_MS,
@@ -16,7 +17,6 @@ from .limits import (
     ranged,
 )
 
-_ASK_MS = 1000  # between two looks at the SIM or at the registration
 _HOME = 1
 _DENIED = 3
 _ROAMING = 5
@@ -84,7 +84,7 @@ def sim_ready(modem, pin=None):
             raise NetworkError(
                 "no SIM answers; is it inserted the right way round?", code, "AT+CPIN"
             )
-        yield from pause(_ASK_MS)
+        yield from pause(LOOK_MS)
 
 
 def _digits(pin):
@@ -121,7 +121,7 @@ def register(modem, timeout_ms):
             raise NetworkError(
                 "not registered after %d s: check antenna and coverage" % (timeout_ms // 1000)
             )
-        yield from pause(_ASK_MS)
+        yield from pause(LOOK_MS)
 
 
 def connect(modem, ctx, apn, user, password, auth, pin, ip_version, timeout_ms):
