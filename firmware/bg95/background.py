@@ -1,0 +1,39 @@
+"""Polling from a timer, so that a program that only sleeps or computes neither keeps back what it wrote nor loses
+what comes in.
+
+The timer only schedules; the poll itself runs between two steps of the program, and never inside another call of
+the driver (Modem.inside), which it would find half way.
+"""
+
+from micropython import schedule
+
+from .limits import TICK_MS
+
+
+class Background:
+    """Polls `modem` by `timer` (machine.Timer, or anything with its init and deinit), until stop()."""
+
+    def __init__(self, modem, timer):
+        self._modem = modem
+        self._timer = timer
+        self._due = False
+        self._poll = self._poll_now  # bound once, since an interrupt handler may not allocate
+        timer.init(period=TICK_MS, callback=self._tick)
+
+    def stop(self):
+        """Leave the timer."""
+        self._timer.deinit()
+
+    def _tick(self, _):
+        """Called by the timer, on some boards as an interrupt."""
+        if not self._due:
+            self._due = True
+            try:
+                schedule(self._poll, None)
+            except RuntimeError:  # the queue of scheduled calls is full: the next tick tries again
+                self._due = False
+
+    def _poll_now(self, _):
+        self._due = False
+        if not self._modem.inside:
+            self._modem.poll()
