@@ -27,6 +27,7 @@ def port(request, rig):
     bridge.close()
 
 
+@pytest.mark.filterwarnings(r"ignore:set(Daemon|Name)\(\) is deprecated:DeprecationWarning")
 def test_a_board_is_found_deployed_to_and_runs_an_app(port, tmp_path):
     app = tmp_path / "app.py"
     app.write_text("import bg95\nprint(bg95.Modem.__name__)\n")
