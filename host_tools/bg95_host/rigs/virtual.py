@@ -38,6 +38,7 @@ _BAUD, _OUTPUT, _INPUT, _RESTART, _ACK, _READY = b"BOIRAH"
 _SOFT_RESET_RAW = 1
 
 _OWN_HEAP = 44 * 1024  # what the board's own code takes; a real board has it in flash
+_RELEASED = 0  # a GPIO that nobody drives; an RP2040 pulls it down at reset
 _START_S = 20.0
 _CHUNK = 4096
 _BACKLOG = 1 << 16  # bytes kept for a side that does not read
@@ -219,26 +220,24 @@ class VirtualRig(Rig):
             for name, level in self._levels.items():
                 self._tell_input(name, level)
         for name, pin in self._pins.items():
-            if (
-                name not in self._levels
-            ):  # a GPIO that nobody drives is low: RP2040 pulls it down at reset
-                self._drive(name, pin.module_level(0))
-        fds = (board.fileno(), self._flash_fd, self._uart.fileno())
-        self._vm = unix_vm.spawn(
-            self._tty,
-            self.board.heap + _OWN_HEAP,
-            [
-                str(board.fileno()),
-                str(self._flash_fd),
-                str(self.board.flash.fs_size),
-                str(int(raw)),
-                str(int(self._paced)),
-                f"{self.board.uart.id}:{self._uart.fileno()}",
-            ],
-            fds,
-            self._stderr,
-        )
-        board.close()
+            if name not in self._levels:
+                self._drive(name, pin.module_level(_RELEASED))
+        with board:
+            fds = (board.fileno(), self._flash_fd, self._uart.fileno())
+            self._vm = unix_vm.spawn(
+                self._tty,
+                self.board.heap + _OWN_HEAP,
+                [
+                    str(board.fileno()),
+                    str(self._flash_fd),
+                    str(self.board.flash.fs_size),
+                    str(int(raw)),
+                    str(int(self._paced)),
+                    f"{self.board.uart.id}:{self._uart.fileno()}",
+                ],
+                fds,
+                self._stderr,
+            )
 
     def _end_vm(self) -> None:
         vm = self._vm
