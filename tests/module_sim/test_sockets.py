@@ -86,6 +86,15 @@ def test_after_the_count_comes_the_next_command():
     assert peer_of(host).plaintext == b"\x1a\x1b\r\n"
 
 
+def test_after_ctrl_z_comes_the_next_command():
+    host = port()
+    open_socket(host)
+    host.command("AT+QSSLSEND=0", b"> ")
+    host.write(b"hello\x1aAT+CSQ\r")
+    assert host.run(1).startswith(b"\r\nSEND OK\r\n\r\n+CSQ: 20,99\r\n\r\nOK\r\n")
+    assert peer_of(host).plaintext == b"hello"
+
+
 def test_an_unfinished_send_waits_for_ever_unless_the_trait_gives_up():
     host = port()
     open_socket(host)
@@ -239,6 +248,42 @@ def test_push_urcs_are_whole_chunks_and_never_inside_an_answer():
         got += stream[match.end() : match.end() + size]
         stream = stream[match.end() + size :]
     assert got == data
+
+
+@pytest.mark.parametrize("mode", [1, 2])
+def test_a_peer_faster_than_the_uart_is_held_back_and_nothing_is_lost(mode):
+    host = port()
+    open_socket(host, mode=mode)
+    data = random.Random(4).randbytes(60_000)
+    for at in range(0, len(data), 1000):
+        peer_of(host).say(data[at : at + 1000])
+    host.run_quietly(0.5)
+    assert host.module.tx.backlog < 12_000  # of 60 000 that have come
+    stream = host.run(10)
+    if mode == 1:
+        stream = re.sub(rb'\r\n\+QSSLURC: "recv",0,1000\r\n', b"", stream)
+    assert stream == data
+
+
+def test_a_failed_open_lets_go_of_everything():
+    host = port()
+    host.net.peers[ADDRESS, 8883] = EchoTls(server_context(server_credential()))
+    host.command("AT+QIACT=1")
+    host.command('AT+QSSLCFG="seclevel",1,1')  # and no CA file
+    host.command('AT+QSSLOPEN=1,1,0,"broker.example.com",8883,0')
+    assert host.run(500) == b"\r\n+QSSLOPEN: 0,566\r\n"
+    assert not peer_of(host).sessions
+
+
+def test_a_peer_that_closed_finds_the_link_closed():
+    host = port()
+    open_socket(host)
+    link, session = next(iter(peer_of(host).sessions.items()))
+    session.shutdown()
+    peer_of(host)._flush(link)  # close_notify alone: the transport is the module's to close
+    host.wait_for(b'"closed",0\r\n')
+    host.run(1)
+    assert not peer_of(host).sessions
 
 
 def test_what_the_peer_left_behind_can_be_read_after_closed():

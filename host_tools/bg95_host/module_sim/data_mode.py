@@ -43,21 +43,16 @@ class DataMode:
         self._send_full_packets()
 
     def _byte(self, byte: int, at: float) -> None:
-        if byte == 0x2B and self._counts(at):
+        if byte == 0x2B and (at - self._last_byte >= GUARD_S or 0 < self._pluses < 3):
             if not self._pluses:
                 self._first_plus = at
             self._pluses += 1
+            # Pluses that are not three by then are data, see _quiet.
             self._arm(at + GUARD_S if self._pluses == 3 else self._first_plus + GUARD_S)
         else:
             self._release()
             self._packet.append(byte)
         self._last_byte = at
-
-    def _counts(self, at: float) -> bool:
-        """Whether a plus at this moment can belong to an escape sequence."""
-        if self._pluses == 0:
-            return at - self._last_byte >= GUARD_S
-        return self._pluses < 3 and at - self._first_plus <= GUARD_S
 
     def _arm(self, due: float) -> None:
         if self._escape:
