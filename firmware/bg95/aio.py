@@ -11,7 +11,7 @@ writes that have waited for company long enough) one task, the pump, polls every
 """
 
 import asyncio
-from asyncio import core
+from asyncio import core  # pyright: ignore - not in the stubs
 
 from .connection import BUFFER
 from .context import SSLContext
@@ -35,13 +35,18 @@ async def _pump(modem):
     del _pumps[id(modem)]
 
 
-def run(modem, flow):
-    """Coroutine: drive a flow to its end and return its result. Cancelling the task stops the flow."""
+def _readable(stream):
+    """Coroutine: until asyncio's select.poll finds `stream` readable; as in asyncio.ThreadSafeFlag."""
+    yield core._io_queue.queue_read(stream)
+
+
+async def run(modem, flow):
+    """Drive a flow to its end and return its result. Cancelling the task stops the flow."""
     job = Job(modem, flow)
     pump(modem)
     try:
         while not job.done:
-            yield core._io_queue.queue_read(job)
+            await _readable(job)  # pyright: ignore - MicroPython awaits generators
     finally:
         job.cancel()
     return job.result()
@@ -90,12 +95,20 @@ def _call(modem, method, args, options):
 
 
 class Stream(asyncio.StreamWriter):
-    """asyncio's own, but wait_closed() waits until the module has closed the connection."""
+    """asyncio's own, but wait_closed() waits until all is sent and the module has closed the connection."""
+
+    def __init__(self, socket):
+        super().__init__(socket)
+        self._socket = socket
 
     async def wait_closed(self):
-        if self.out_buf:
+        try:
             await self.drain()
-        await run(self.s._modem, self.s._close())
+        finally:
+            self._socket.settimeout(None)  # or it would be closed without being waited for
+            closing = _call(self._socket._modem, self._socket.close, (), {})
+            if closing is not None:
+                await closing
 
     aclose = wait_closed
 

@@ -122,14 +122,14 @@ class Clients:
             yield from self._connect(socket, host, port, timeout_ms, progress)
         except GeneratorExit:
             # Cancelled: the module may have opened it by now.
-            Job(self._modem, self._abandon(socket))
+            Job(self._modem, self.abandon(socket))
             raise
         except BaseException:
             self.release(socket)
             raise
         return socket
 
-    def _abandon(self, socket):
+    def abandon(self, socket):
         """Flow: close what nobody waits for any more; its client ID stays taken meanwhile."""
         socket.is_closing = True
         try:

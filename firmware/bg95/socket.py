@@ -545,6 +545,7 @@ class SSLSocket(Transparent):
         """
         if self._state == CLOSED or self.is_closing:
             return None
+        self.is_closing = True
         if self._timeout_ms == 0:
             Job(self._modem, self._close())
             return None
@@ -552,8 +553,9 @@ class SSLSocket(Transparent):
 
     def _close(self):
         """Flow of close()."""
-        modem = self._modem
+        clients = self._modem.sockets
         self.is_closing = True
+        cancelled = False
         try:
             if self._state == OPEN:
                 try:
@@ -563,10 +565,15 @@ class SSLSocket(Transparent):
             if self._at.raw_owner is self:
                 yield from self._leave_raw()
             self._state = CLOSED
-            yield from modem.sockets.close_id(self.client_id)
+            yield from clients.close_id(self.client_id)
         except ModemError:
             pass  # the ID stays marked as dirty, and is closed before it is used again
+        except GeneratorExit:
+            cancelled = True
+            Job(self._modem, clients.abandon(self))
+            raise
         finally:
             self._state = CLOSED
             self._discard()
-            modem.sockets.release(self)
+            if not cancelled:
+                clients.release(self)

@@ -20,7 +20,7 @@ ctx = bg95.SSLContext(modem)
 ctx.load_verify_locations(cafile="cacert.pem")
 
 bg95.install(modem, ctx)
-from umqtt.simple import MQTTClient  # noqa: E402 - after install(), which is what it imports
+from umqtt.simple import MQTTClient  # noqa: E402 # pyright: ignore - after install(), for it imports socket
 
 heard = []
 client = MQTTClient(NAME, BROKER, PORT, keepalive=120, ssl=ctx)

@@ -159,6 +159,30 @@ async def main():
     assert said == ["False 0 True True"]
 
 
+@pytest.mark.parametrize("steps", range(0, 12, 2))
+def test_closing_can_be_cancelled_anywhere(run, steps):
+    said = run(f"""
+async def main():
+    ctx = await online()
+    reader, writer = await bg95.aio.open_connection("broker.test", PORT, ssl=ctx)
+    writer.write(b"some last words")
+    task = asyncio.create_task(writer.wait_closed())
+    await asyncio.sleep_ms(0)
+    for _ in range({steps}):
+        link.poll()
+        await asyncio.sleep_ms(0)
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        pass
+    await writer.wait_closed()  # harmless
+    await until(lambda: not link.jobs)
+    print(link.sockets.any(), link.sockets.dirty, await works(ctx))
+""")
+    assert said == ["False 0 True"]
+
+
 @pytest.mark.parametrize("ms", [0, 1, 3, 10, 30])
 def test_a_file_transfer_can_be_cancelled_anywhere(run, ms):
     said = run(f"""
