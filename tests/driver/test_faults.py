@@ -27,9 +27,9 @@ def echo(world, context, mode, got):
                 got += more
 
 
-def attempt(authority, mode, fault, pins=True):
+def attempt(authority, mode, fault, seed=0):
     """Run an echo under `fault`. Returns (world, what came back, the error or None)."""
-    world = w.World(pins=pins, faults=[fault])
+    world = w.World(pins=True, faults=[fault], seed=seed)
     world.serve(8883, authority.server(w.HOST))
     got = bytearray()
     error = None
@@ -98,15 +98,8 @@ def test_an_event_at_any_moment(authority, event, moment, mode):
 )
 def test_a_lost_or_doubled_byte_is_never_handed_out(authority, rate, mode, seed):
     """Counts and line ends give it away. What transparent mode carries has neither (README, Limitations)."""
-    world = w.World(pins=True, faults=[f"{rate}=0.0005*1"], seed=seed)
-    world.serve(8883, authority.server(w.HOST))
-    got = bytearray()
-    error = None
-    try:
-        echo(world, world.up(authority), mode, got)
-    except bg95.ModemError as e:
-        error = e
-    check(world, bytes(got), error)
+    world, got, error = attempt(authority, mode, f"{rate}=0.0005*1", seed)
+    check(world, got, error)
     recover(world, authority, mode)
 
 
@@ -116,16 +109,9 @@ def test_a_lost_or_doubled_byte_is_never_handed_out(authority, rate, mode, seed)
 def test_a_lost_or_doubled_byte_does_not_stop_the_link(authority, rate, seed, mode):
     """Whatever it did, the next connection works. What it did to the bytes is known only where something frames
     them: not in transparent mode, and not where a byte was doubled on its way to the module, which counts its own."""
-    world = w.World(pins=True, faults=[f"{rate}=0.0005*1"], seed=seed)
-    world.serve(8883, authority.server(w.HOST))
-    got = bytearray()
-    error = None
-    try:
-        echo(world, world.up(authority), mode, got)
-    except bg95.ModemError as e:
-        error = e
+    world, got, error = attempt(authority, mode, f"{rate}=0.0005*1", seed)
     framed = mode != bg95.TRANSPARENT and rate != "duplicate_in"
-    assert error is not None or bytes(got) == DATA or not framed
+    assert error is not None or got == DATA or not framed
     assert world.host.now < LIMIT_S
     recover(world, authority, mode)
 
