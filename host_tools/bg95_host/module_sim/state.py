@@ -65,7 +65,6 @@ class PdpContext:
     username: str = ""
     password: str = ""
     authentication: int = 0
-    configured: bool = False
     active: bool = False
     lost: bool = False  # taken down by the network; AT+QIDEACT acknowledges it
     dns: tuple[str, str] = ("10.0.0.1", "10.0.0.2")

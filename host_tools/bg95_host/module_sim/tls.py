@@ -73,10 +73,6 @@ class TlsSession(Protocol):
         """Say goodbye to the peer."""
         ...
 
-    def renegotiate(self) -> None:
-        """Start a new handshake on the open connection."""
-        ...
-
     def session(self) -> Any:
         """What a later connection can resume, or None."""
         ...

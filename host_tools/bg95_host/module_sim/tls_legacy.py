@@ -143,9 +143,6 @@ class LegacySession:
             except Exception as error:
                 raise _tls_error(error) from None
 
-    def renegotiate(self) -> None:
-        raise TlsError("tlslite-ng does not renegotiate")
-
     def session(self) -> Any:
         return self._conn.session if self.established else None
 

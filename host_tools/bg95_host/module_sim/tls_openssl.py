@@ -229,10 +229,6 @@ class OpenSslSession:
             except SSL.Error:
                 self._refused = "the connection broke before it was closed"
 
-    def renegotiate(self) -> None:
-        self._conn.renegotiate()
-        self._handshake()
-
     def session(self) -> Any:
         return self._conn.get_session() if self.established else None
 

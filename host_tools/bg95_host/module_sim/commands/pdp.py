@@ -50,7 +50,7 @@ def qicsgp(
         return
     if apn is None:
         raise TcpipError(552)
-    context.context_type, context.apn, context.configured = context_type, apn, True
+    context.context_type, context.apn = context_type, apn
     for name, value in (
         ("username", username),
         ("password", password),
