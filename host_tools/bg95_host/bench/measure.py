@@ -16,9 +16,10 @@ from bg95_host.testbed.servers import Peer
 HOST = "server.bg95.test"
 MODES = ("BUFFER", "DIRECT_PUSH", "TRANSPARENT")
 BAUDS = (115200, 460800, 921600)
-# Bytes of one transfer, a second at 115200 bit/s. With its header of 8 bytes an upload fills packets of
-# transparent mode (AT+QICFG "transpktsize", 1024); a last one that is not full would wait for 200 ms.
-SIZE = 12 * 1024 - 8
+# Bytes of one transfer, a second at 115200 bit/s. Whole packets of transparent mode (AT+QICFG
+# "transpktsize"): a last one that is not full would wait for 200 ms.
+SIZE = 12 * 1024
+_REQUEST = 1024  # bytes of a request to the server, as in on_board.py
 
 _BITS_PER_BYTE = 10  # 8N1
 _ROUND_TRIPS = 10
@@ -31,8 +32,8 @@ class BenchError(ToolError):
 
 def serve(peer: Peer) -> None:
     """The server of `on_board`: U and a number takes so many bytes and says A, D sends them."""
-    while header := _exactly(peer, 8):
-        size = int(header[1:])
+    while header := _exactly(peer, _REQUEST):
+        size = int(header[1:8])
         if header[:1] == b"U":
             _exactly(peer, size)
             peer.send(b"A")
@@ -123,14 +124,13 @@ class Bench:
         self._do("one = bytes(1); block = bytes(1460); into = bytearray(1500)")
         yield self._record("alloc.control", self._ask("control()"), "B")
         yield self._record("alloc.poll", self._ask("allocated(modem.poll)"), "B")
-        # A request to the test server that it does not answer yet: 8 bytes, then 1460 of data.
-        self._do('s.write(b"U0001460"); s.flush()')
+        self._do('request(s, b"U", 1460)')
         yield self._record("alloc.write", self._ask("allocated(s.write, one)"), "B")
         yield from self._commands("send 1460", "s.write(block[1:]); s.flush()")
         self._do("s.read(1)")
-        self._do('s.write(b"D0001500"); s.flush()')
+        self._do('request(s, b"D", 1500)')
         yield from self._commands("read 1500", "s.readinto(into)")
-        self._do('s.write(b"D0000002"); s.flush(); s.read(1)')
+        self._do('request(s, b"D", 2); s.read(1)')
         self._do("view = memoryview(into)[:1]")
         yield self._record("alloc.recv_into", self._ask("allocated(s.recv_into, view)"), "B")
         self._do("s.close()")
@@ -164,11 +164,11 @@ class Bench:
     def _goodput(self, way: str, mode: str, baud: int) -> Record:
         name, limit = f"goodput.{way}.{mode}.{baud}", baud / _BITS_PER_BYTE
         try:
-            spent, size = self._ask(f"{way}(s, {self._size})")
+            spent = self._ask(f"{way}(s, {self._size})")
         except BenchError as error:
             self._do(f"s.close(); {self._opener(mode)}; s.settimeout({_STALLED_S})")
             return Record(name, self._rig.name, None, "B/s", limit, str(error))
-        return self._record(name, size / spent * 1e6, "B/s", limit)
+        return self._record(name, self._size / spent * 1e6, "B/s", limit)
 
 
 def _count(module: SimulatedModule) -> int:
