@@ -1,6 +1,12 @@
 """bg95: TLS sockets over the TLS stack of a Quectel BG95, BG77 or BG600L modem, for MicroPython."""
 
+import gc
 import sys
+
+# Loading leaves a lot of garbage between what stays. Collected in time, the heap keeps room for whole buffers.
+if hasattr(gc, "threshold"):
+    _threshold = gc.threshold()
+    gc.threshold(8192)
 
 from .connection import BUFFER, DIRECT_PUSH, TRANSPARENT
 from .context import CERT_NONE, CERT_REQUIRED, SSLContext
@@ -15,6 +21,9 @@ from .errors import (
 )
 from .modem import Modem
 from .socket import SSLSocket
+
+if hasattr(gc, "threshold"):
+    gc.threshold(_threshold)
 
 __version__ = "0.1.0"
 
