@@ -4,9 +4,13 @@ import json
 
 import pytest
 
+from bg95_host import provision
 from bg95_host.deploy import deploy
+from bg95_host.errors import ToolError
+from bg95_host.module_link import DirectLink
 from bg95_host.module_sim import SimOptions
 from bg95_host.rigs.virtual import VirtualRig
+from bg95_host.testbed.pki import Authority
 
 
 @pytest.fixture
@@ -120,6 +124,34 @@ def test_a_module_that_cannot_store_it_is_one_sentence(bg95, add_module, files, 
     done = bg95("provision", "--port", add_module(faults=[fault]).path, "--ca", files["ca"])
     assert done.exit_code == 1
     assert sentence in done.sentence
+
+
+def test_a_busy_port_is_named_and_left_alone(bg95, add_module, files):
+    module = add_module()
+    with DirectLink(module.path) as link:
+        done = bg95("provision", "--port", module.path, "--ca", files["ca"])
+        assert done.exit_code == 1
+        assert "another program uses it" in done.sentence
+        assert link.activate().startswith("BG95-M3")
+
+
+def test_a_cable_pulled_in_the_middle_is_one_sentence(add_module, simulator, tmp_path):
+    module = add_module()
+    big = tmp_path / "big.pem"
+    big.write_bytes(Authority().cert_pem * 10)
+    done = []
+
+    def pull(_name, sent, size):
+        if sent > size // 2 and not done:
+            done.append(sent)
+            simulator.remove_module(module)
+
+    with (
+        pytest.raises(ToolError, match=f"the port {module.path} went away"),
+        DirectLink(module.path) as link,
+    ):
+        provision.provision(link, provision.plan(ca=big), pull)
+    assert done
 
 
 def test_a_board_without_the_driver_is_told_to_deploy(bg95, files):

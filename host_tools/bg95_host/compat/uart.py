@@ -9,7 +9,10 @@ class UART:
     """port: anything `serial.serial_for_url` opens (a device, socket://…, rfc2217://…)."""
 
     def __init__(self, port: str, baudrate: int = 115200):
-        self.port = serial.serial_for_url(port, baudrate=baudrate, timeout=0, write_timeout=5)
+        # Exclusive: two programs on one AT line read each other's answers.
+        self.port = serial.serial_for_url(
+            port, baudrate=baudrate, timeout=0, write_timeout=5, exclusive=True
+        )
 
     def init(self, baudrate: int) -> None:
         """Change the rate."""
