@@ -143,7 +143,7 @@ class Files:
         different = []
 
         def compare(data):
-            if not different and stream.read(len(data)) != data:
+            if not different and _exactly(stream, len(data)) != data:
                 different.append(True)
 
         yield from self._read(name, compare)
@@ -165,29 +165,32 @@ class Files:
         yield from at.wait()
         at.check(command)
         stream.seek(0)
-        block = bytearray(_BLOCK)
         checksum = Checksum()
         sent = read = 0
         at.resume(FILE_MS)
         while sent < size:
-            n = stream.readinto(block) if wanted and read == sent else 0
-            read += n
-            n = min(n or _BLOCK, size - sent)
+            room = min(_BLOCK, size - sent, _ACK_BLOCK - sent % _ACK_BLOCK)
+            piece = stream.read(room) if wanted and read == sent else b""
+            read += len(piece)
+            piece = piece or bytes(room)
+            n = len(piece)
             confirmed = ack and (sent + n) % _ACK_BLOCK == 0 and sent + n < size
             if confirmed:
                 at.framer.prompt = 65  # "A", which may come as soon as the last byte has left
-            at.send(block, 0, n)
-            checksum.update(memoryview(block)[:n])
+            at.send(piece, 0, n)
+            checksum.update(piece)
             while at.sending:
                 yield
             sent += n
+            if at.result != _at.RUNNING and not confirmed:
+                break  # refused half way: check() below says what for
             if confirmed:
                 yield from at.wait()
                 at.check(command)
             at.resume(FILE_MS)
         lines = yield from at.wait()
         at.check(command)
-        if read < size:
+        if sent == size and read < size:
             yield from at.run(b"AT+QFDEL=" + quoted_name, FILE_MS)
             raise FileError(
                 "the stream ended after %d of %d bytes" % (read, size), command="AT+QFUPL"
@@ -252,6 +255,17 @@ class Files:
             write(piece)
             size = len(piece)
         return size
+
+
+def _exactly(stream, n):
+    """n bytes of a stream that may give less at a time; fewer only at its end."""
+    data = stream.read(n)
+    while len(data) < n:
+        more = stream.read(n - len(data))
+        if not more:
+            break
+        data += more
+    return data
 
 
 def checksum(data):

@@ -93,3 +93,30 @@ def test_a_full_flash_says_so():
 def test_nothing_is_uploaded_for_an_empty_file(files):
     with pytest.raises(ValueError, match="empty"):
         files.upload("ca.pem", b"")
+
+
+class Trickle(io.BytesIO):
+    """A stream that gives less than it is asked for, as sockets and pipes do."""
+
+    def read(self, n=-1):
+        return super().read(min(n, 100))
+
+
+@pytest.mark.parametrize("ack", [False, True])
+def test_a_stream_may_give_less_than_it_is_asked_for(files, ack):
+    data = bytes(i * 3 & 255 for i in range(5000))
+    assert files.upload("a.bin", Trickle(data), ack=ack) is True
+    assert files.upload("a.bin", Trickle(data), ack=ack) is False
+    back = io.BytesIO()
+    files.read("a.bin", back)
+    assert back.getvalue() == data
+
+
+def test_a_stream_that_ends_early_leaves_no_file(files):
+    class Liar(io.BytesIO):
+        def seek(self, offset, whence=0):
+            return super().seek(offset, whence) + (1000 if whence == 2 else 0)
+
+    with pytest.raises(bg95.FileError, match="ended after 500 of 1500"):
+        files.upload("a.bin", Liar(bytes(500)))
+    assert files.list() == []
