@@ -30,10 +30,10 @@ def test_records_have_name_rig_value_and_unit(results):
             assert record["ratio"] == pytest.approx(record["value"] / record["limit"])
 
 
-def test_the_virtual_rig_gives_counts_and_no_times(results):
-    subjects = {record["name"].partition(".")[0] for record in results[2]}
-    assert subjects == {"heap", "alloc", "commands"}
-    assert {record["unit"] for record in results[2]} == {"B", "commands"}
+def test_the_virtual_rig_gives_counts_and_one_time(results):
+    """The time is how late asyncio's tasks can be, which says something of the driver on any machine."""
+    units = {record["name"].partition(".")[0]: record["unit"] for record in results[2]}
+    assert units == {"heap": "B", "alloc": "B", "commands": "commands", "asyncio": "us"}
 
 
 def test_the_allocation_probe_sees_a_known_allocation(results):

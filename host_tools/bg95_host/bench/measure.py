@@ -69,6 +69,7 @@ class Bench:
             yield from self._heap_of_import()
             self._go_online()
             yield from self._costs_of_calls()
+            yield from self._worst_delay()
             if "timing" in self._rig.features:
                 for baud in BAUDS:
                     yield from self._times(baud)
@@ -134,6 +135,15 @@ class Bench:
         self._do("view = memoryview(into)[:1]")
         yield self._record("alloc.recv_into", self._ask("allocated(s.recv_into, view)"), "B")
         self._do("s.close()")
+
+    def _worst_delay(self) -> Iterator[Record]:
+        """What two downloads at a time do to the other tasks of an asyncio program."""
+        baud = self._rig.board.uart.baudrate
+        self._do("modem = context = s = None")
+        self._do(f"modem = wiring.modem(sockets=2, baudrate={baud}); modem.active(True)")
+        self._do('context = bg95.SSLContext(modem, 1); context.load_verify_locations("cacert.pem")')
+        call = f'worst_delay(bg95.aio, context, "{HOST}", {self._port}, {self._size})'
+        yield self._record("asyncio.worst delay of a 10 ms task", self._ask(call), "us")
 
     def _opener(self, mode: str) -> str:
         return f's = context.connect("{HOST}", {self._port}, mode=bg95.{mode})'

@@ -1,10 +1,12 @@
 """The benchmarks' part on the board, for MicroPython: small calls that the PC makes one after the other."""
 
+import asyncio
 import gc
-from time import ticks_diff, ticks_us
+from time import ticks_add, ticks_diff, ticks_us
 
 _PIECE = 1460
 _REQUEST = 1024
+_TICK_US = 10_000
 
 
 def heap():
@@ -76,3 +78,39 @@ def download(socket, size):
             raise OSError("the connection ended %d bytes early" % left)
         left -= got
     return ticks_diff(ticks_us(), start)
+
+
+async def _stream(aio, context, host, port, size):
+    """Download `size` bytes over a connection of its own."""
+    reader, writer = await aio.open_connection(host, port, ssl=context)
+    text = b"D%07d" % size
+    writer.write(text + bytes(_REQUEST - len(text)))
+    await writer.drain()
+    while size > 0:
+        got = await reader.read(min(size, _PIECE))
+        if not got:
+            raise OSError("the connection ended %d bytes early" % size)
+        size -= len(got)
+    await writer.wait_closed()
+
+
+async def _tick(delays):
+    """Be due every 10 ms; keep the longest delay in delays[0]."""
+    due = ticks_us()
+    while True:
+        due = ticks_add(due, _TICK_US)
+        await asyncio.sleep_ms(max(0, ticks_diff(due, ticks_us()) // 1000))
+        delays[0] = max(delays[0], ticks_diff(ticks_us(), due))
+
+
+async def _worst_delay(*stream):
+    delays = [0]
+    ticking = asyncio.create_task(_tick(delays))
+    await asyncio.gather(_stream(*stream), _stream(*stream))
+    ticking.cancel()
+    return delays[0]
+
+
+def worst_delay(aio, context, host, port, size):
+    """The longest delay, in microseconds, of a task that is due every 10 ms while two sockets download."""
+    return asyncio.run(_worst_delay(aio, context, host, port, size))

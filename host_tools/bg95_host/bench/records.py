@@ -13,7 +13,7 @@ class Record:
     """`limit` is the best that is possible, in the same unit, where the same run tells.
 
     `name` is made of parts with dots between them, the first being the subject: goodput, at, heap,
-    alloc or commands. `error` says why there is no value.
+    alloc, asyncio or commands. `error` says why there is no value.
     """
 
     name: str
