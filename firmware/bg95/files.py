@@ -26,6 +26,7 @@ class Checksum:
         self._odd = 0
 
     def update(self, data):
+        """Go on with `data` (bytes)."""
         for b in data:
             self.value ^= b if self._odd else b << 8
             self._odd ^= 1

@@ -42,10 +42,13 @@ class Trace:
         self._put(arrow, "".join([chr(c) if 31 < c < 127 else "\\x%02x" % c for c in line]))
 
     def sent(self, buf, n):
+        """A command line: buf[:n], the CR at its end left out."""
         self._line(">", bytes(buf[: n - 1]))
 
     def received(self, framer):
+        """The framer's current line."""
         self._line("<", framer.text())
 
     def payload(self, arrow, n):
+        """n bytes of payload: only their number, they may be secret."""
         self._put(arrow, "%d bytes" % n)
