@@ -11,7 +11,17 @@ import bg95
 from bg95_host.compat import FIRMWARE
 
 # Loaded when first used, not by `import bg95` and a connection.
-LAZY = {"aio", "compat", "crypt", "diagnose", "errtext", "lowpower", "suites", "trace"}
+LAZY = {
+    "aio",
+    "background",
+    "compat",
+    "crypt",
+    "diagnose",
+    "errtext",
+    "lowpower",
+    "suites",
+    "trace",
+}
 CORE_MPY_BYTES = 50_000
 ALL_MPY_BYTES = 65_000
 # On the 64-bit VM; objects take about half on a board.

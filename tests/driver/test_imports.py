@@ -7,7 +7,17 @@ import pytest
 from bg95_host.compat import FIRMWARE
 
 # MicroPython 1.24, present on rp2, esp32 and unix alike; `machine` only inside a try.
-ALLOWED = {"asyncio", "gc", "binascii", "collections", "io", "machine", "micropython", "sys", "time"}
+ALLOWED = {
+    "asyncio",
+    "binascii",
+    "collections",
+    "gc",
+    "io",
+    "machine",
+    "micropython",
+    "sys",
+    "time",
+}
 FILES = sorted((FIRMWARE / "bg95").glob("*.py"))
 
 
