@@ -137,11 +137,11 @@ class _Observed(io.BytesIO):
         super().__init__(data)
         self._progress = progress
 
-    def readinto(self, buffer) -> int:
-        count = super().readinto(buffer)
+    def read(self, size: int | None = -1) -> bytes:
+        data = super().read(size)
         if self._progress:
             self._progress(self.tell())
-        return count
+        return data
 
 
 _SETUP = """
