@@ -40,15 +40,20 @@ def _readable(stream):
     yield core._io_queue.queue_read(stream)
 
 
-async def run(modem, flow):
-    """Drive a flow to its end and return its result. Cancelling the task stops the flow."""
+async def run(modem, flow, undo=None):
+    """Drive a flow to its end and return its result. Cancelling the task stops the flow; where that comes too late,
+    undo(its result) makes good for it.
+    """
     job = Job(modem, flow)
     pump(modem)
     try:
         while not job.done:
             await _readable(job)  # pyright: ignore - MicroPython awaits generators
-    finally:
+    except asyncio.CancelledError:
         job.cancel()
+        if undo is not None and job.value is not None:
+            undo(job.value)
+        raise
     return job.result()
 
 
@@ -113,6 +118,11 @@ class Stream(asyncio.StreamWriter):
     aclose = wait_closed
 
 
+def _close_meanwhile(socket):
+    socket.setblocking(False)
+    socket.close()
+
+
 async def open_connection(host, port, ssl=None, server_hostname=None, timeout_ms=None):
     """Open a TLS connection; returns (StreamReader, StreamWriter), as asyncio.open_connection().
 
@@ -124,7 +134,8 @@ async def open_connection(host, port, ssl=None, server_hostname=None, timeout_ms
 
         ssl = policy()
     name = server_hostname or host
-    socket = await run(ssl._modem, ssl._connect(name, port, BUFFER, timeout_ms))
+    opening = ssl._connect(name, port, BUFFER, timeout_ms)
+    socket = await run(ssl._modem, opening, _close_meanwhile)
     socket.setblocking(False)
     stream = Stream(socket)
     return stream, stream

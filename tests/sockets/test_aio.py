@@ -133,7 +133,7 @@ async def main():
     assert said == ["b'onetwothree' 2", "b'alone'"]
 
 
-@pytest.mark.parametrize("steps", range(0, 60, 4))
+@pytest.mark.parametrize("steps", range(0, 64, 4))
 def test_opening_can_be_cancelled_anywhere(run, steps):
     """`steps`: how often the flow went on before the task was cancelled."""
     said = run(f"""
