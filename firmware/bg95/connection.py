@@ -74,6 +74,8 @@ class Connection(io.IOBase):
         self._unsure = 0  # newest bytes in the ring that their answer has not confirmed yet
         self._hint = False  # the module may hold data
         self._asked_at = 0  # when it was asked last
+        self._refused = False  # it knows no such connection; since when
+        self._refused_at = 0
         self._tail = 0  # CR and LF between payload and OK, learnt from the first answer
         self._datagrams = context.dtls  # keep the boundaries: one answer or push is one datagram
         self._missing = 0  # bytes of a datagram still to come
@@ -178,6 +180,10 @@ class Connection(io.IOBase):
         """Start what is due. Called by Modem.poll(); no allocation."""
         if self._state != OPEN and self._state != ENDING:
             return
+        if self._refused and self._state == OPEN:
+            if ticks_diff(ticks_ms(), self._refused_at) >= RETRY_MS:
+                self._fail(ENOTCONN, "the module knows no such connection any more")
+            return
         if self._src is None and self._w:
             ms = self.flush_ms
             if self._w == SEND_MAX or (ms and ticks_diff(ticks_ms(), self._wrote_at) >= ms):
@@ -267,13 +273,16 @@ class Connection(io.IOBase):
     def _received(self, result):
         if result == _at.TIMEOUT:
             self._hint = True  # a late answer still reaches the ring; then ask again
-        elif result != _at.OK:
+            return
+        if result != _at.OK:
             # SSL 2.3.4: ERROR is "no connection". After "closed" some firmware drops what was unread (3.5).
             if self._state == ENDING:
                 self._ended()
             else:
-                self._fail(ENOTCONN, "the module knows no such connection any more")
-        elif not self._unsure:
+                self._refused_at = ticks_ms()
+                self._refused = True  # "closed" may have waited for the end of this command
+            return
+        if not self._unsure:
             if self._state == ENDING and not self._hint:
                 self._ended()
         elif self._tail_fits():
