@@ -90,6 +90,9 @@ class Connection(io.IOBase):
         self._retry = False
         self.flush_ms = FLUSH_MS
 
+    def __del__(self):
+        """CPython's io.IOBase would close() here: talk to the module from wherever garbage is collected."""
+
     def __repr__(self):
         return "<SSLSocket %d mode=%d state=%d>" % (self.client_id, self._mode, self._state)
 

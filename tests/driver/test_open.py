@@ -1,5 +1,7 @@
 """Opening a connection: what is refused, how long it may take, how it is cancelled, and what an error says."""
 
+import gc
+
 import pytest
 import world as w
 
@@ -162,3 +164,12 @@ def test_a_clock_that_is_not_set_is_named_before_the_connection_is_tried(authori
         context.connect(w.HOST, 8883)
     world.modem.clock((2026, 11, 22, 0, 8, 0, 0, 0))
     context.connect(w.HOST, 8883).close()
+
+
+def test_a_socket_that_is_forgotten_says_nothing_when_it_is_collected(world, authority):
+    """CPython closes an io object it collects: in the middle of anything, another command of this modem included."""
+    world.up(authority).connect(w.HOST, 8883)
+    sent = len(world.uart.sent)
+    world.modem.sockets.table[0] = None
+    gc.collect()
+    assert len(world.uart.sent) == sent

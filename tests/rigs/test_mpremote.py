@@ -50,7 +50,7 @@ def test_files_survive_a_reset_byte_for_byte(mpremote, tmp_path):
 def test_mount_imports_from_the_pc(mpremote, tmp_path):
     (tmp_path / "from_pc.py").write_text("value = bytes(range(256))\n")
     printed = mpremote("mount", str(tmp_path), "exec", "import from_pc; print(sum(from_pc.value))")
-    assert printed.endswith("32640\n")
+    assert "32640\n" in printed  # mpremote's own message comes before or after it
 
 
 def test_soft_reset_forgets_and_resume_keeps(mpremote):

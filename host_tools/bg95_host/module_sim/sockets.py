@@ -199,7 +199,7 @@ class Socket:
             self._broken(str(error))
             return
         self._pump_tls()
-        if shaking_hands and self._tls.established:
+        if shaking_hands and self._tls is not None and self._tls.established:
             self._succeed()
         if plain:
             self._deliver(plain)
