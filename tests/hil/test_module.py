@@ -41,7 +41,7 @@ out, back = bytes(64), bytearray(64)
 def exchange():
     s.write(out)
     return s.readinto(back)
-exchange()
+n = exchange()  # makes the name, which would allocate under the lock
 micropython.heap_lock()
 try:
     n = exchange()
