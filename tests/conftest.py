@@ -1,5 +1,11 @@
 """What all tests share."""
 
+import signal
+
+# A script's background jobs are started deaf to Ctrl-C, and so would be what tests start and end by it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def pytest_terminal_summary(terminalreporter):
     """Print what tests recorded with `record_property("coverage", ...)`; workers cannot print."""
