@@ -12,6 +12,7 @@ from bg95_host.compat import FIRMWARE
 
 # Loaded when first used, not by `import bg95` and a connection.
 LAZY = {
+    "debug",
     "aio",
     "background",
     "compat",

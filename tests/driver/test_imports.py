@@ -6,8 +6,9 @@ import pytest
 
 from bg95_host.compat import FIRMWARE
 
-# MicroPython 1.24, present on rp2, esp32 and unix alike; `machine` only inside a try.
+# MicroPython 1.24, present on rp2, esp32 and unix alike; `machine` only inside a try. `wiring` is the board's.
 ALLOWED = {
+    "__main__",
     "asyncio",
     "binascii",
     "collections",
@@ -17,6 +18,7 @@ ALLOWED = {
     "micropython",
     "sys",
     "time",
+    "wiring",
 }
 FILES = sorted((FIRMWARE / "bg95").glob("*.py"))
 
