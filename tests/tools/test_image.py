@@ -1,6 +1,7 @@
 """`bg95 image`: what is in the file, that MicroPython mounts it and runs its app, what is refused."""
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import os
@@ -8,6 +9,7 @@ import struct
 from pathlib import Path
 
 import pytest
+import serial
 
 pytest.importorskip("littlefs", reason="littlefs-python is not installed (make image)")
 pytest.importorskip("esptool", reason="esptool is not installed (make image)")
@@ -25,6 +27,17 @@ def app(tmp_path):
     path = tmp_path / "app.py"
     path.write_text(APP)
     return path
+
+
+@contextlib.contextmanager
+def booted(flash):
+    """A board that started from `flash` and has run its app: the Ctrl-C that mpremote connects with would end it."""
+    with VirtualRig(flash=flash) as rig:
+        with serial.Serial(rig.port, timeout=20) as console:
+            console.write(b"\r")
+            assert console.read_until(b">>> ").endswith(b">>> ")
+        with BoardLink(rig.port, soft_reset=False) as link:
+            yield link
 
 
 def uf2_block(number, total, address, payload, family):
@@ -84,7 +97,7 @@ def test_micropython_mounts_it_and_runs_the_app_without_a_deploy_step(bg95, app,
     place = boards.load("RPI_PICO").flash
     flash = tmp_path / "flash.bin"
     flash.write_bytes(read_uf2(out)[place.fs_offset :])
-    with VirtualRig(flash=flash) as rig, BoardLink(rig.port, soft_reset=False) as link:
+    with booted(flash) as link:
         assert link.evaluate("open('/ran.txt').read()") == "yes"
         assert link.evaluate("open('/data/copy.json').read()") == extra.read_text()
         link.execute("import bg95, wiring")
@@ -126,7 +139,7 @@ def test_an_esp32_image_follows_the_firmwares_own_partition_table(bg95, app, tmp
     assert flash[0x1000:0x11000] == firmware.read_bytes()
     place = tmp_path / "flash.bin"
     place.write_bytes(flash[0x280000 : 0x280000 + 0x160000])  # as long as the virtual board's
-    with VirtualRig(flash=place) as rig, BoardLink(rig.port, soft_reset=False) as link:
+    with booted(place) as link:
         assert link.evaluate("open('/ran.txt').read()") == "yes"
 
 
