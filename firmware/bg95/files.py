@@ -267,10 +267,3 @@ def _exactly(stream, n):
             break
         data += more
     return data
-
-
-def checksum(data):
-    """The module's 16-bit checksum of `data` (FILE 2.4), 0..0xFFFF."""
-    c = Checksum()
-    c.update(data)
-    return c.value

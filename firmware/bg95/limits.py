@@ -7,8 +7,8 @@ Sections are those of the Quectel SSL application note 1.1 ("SSL"), of its compa
 from micropython import const
 
 # --- maximum response times -------------------------------------------------------------------
-AT_MS = const(300)  # SSL 2.3.1, 2.3.4, 2.3.6, 2.3.7 and AT: "Maximum Response Time 300 ms"
-ANSWER_MS = const(3000)  # the same with the margin modules need under load (field: up to 2 s late)
+# SSL 2.3.1, 2.3.4, 2.3.6, 2.3.7 and AT: 300 ms; with the margin modules need under load (field: up to 2 s late)
+ANSWER_MS = const(3000)
 PROMPT_MS = const(5000)  # SSL 2.3.3 says 300 ms to the "> "; a busy module is later (field)
 SEND_MS = const(120000)  # TCP/IP 2.1.8: SEND OK, "120 s, determined by the network"
 CLOSE_S = const(10)  # SSL 2.3.5: <close_timeout>, default 10 s; the answer comes within it
@@ -22,7 +22,6 @@ REGISTER_MS = const(150000)  # AT 12.1 flow chart: 90 s CS and 60 s PS before a 
 SIM_READY_MS = const(20000)  # AT 12.1 flow chart: SIM 20 s
 UPLOAD_S = const(5)  # FILE 2.4: <timeout> of AT+QFUPL, restarts with every byte
 FILE_MS = const(10000)  # FILE: a flash write or delete; the manual says 300 ms, flash takes longer
-DNS_MS = const(60000)  # TCP/IP 2.1.13: AT+QIDNSGIP
 LOOK_MS = const(1000)  # AT 12.1 flow chart: between two looks at the SIM or at the registration
 # --- data mode --------------------------------------------------------------------------------
 GUARD_MS = const(1050)  # SSL 1.4: 1 s of silence before and after "+++"; 50 ms of margin
