@@ -9,7 +9,8 @@ The wire (AT 1.4; SSL 2.2.3, 2.3.3, 2.3.4), in the order in which an item is tri
     line      text CR LF; an echo ends in CR CR LF
 
 A line stays in the receive buffer, `buf[start:end]`, until `next()` is called again. Nothing here blocks, and
-nothing allocates after construction.
+nothing allocates after construction. What is cut is what the UART held at the last `look()`: a slow processor, for
+which a fast UART is never empty, comes back between two of them.
 
 A sink takes payload: `room()` returns how many bytes it can take now, `put(buf, off, n)` takes them.
 """
@@ -40,6 +41,7 @@ class Framer:
     def __init__(self, uart, size=1024):
         self._any = uart.any
         self._readinto = uart.readinto
+        self._have = 0  # bytes that next() may take from the UART
         self._chunk = bytearray(_CHUNK)
         # _CHUNK spare bytes: a whole chunk is stored and the end moved by what was read, which makes no view.
         self.buf = bytearray(size + _CHUNK)
@@ -90,6 +92,10 @@ class Framer:
 
     # -- items -----------------------------------------------------------------------------------
 
+    def look(self):
+        """Let next() take what the UART holds now."""
+        self._have = self._any()
+
     def next(self):
         """Cut the next item and return its kind. Consumes the item returned before."""
         while True:
@@ -100,9 +106,9 @@ class Framer:
             if self._raw is not None:
                 # What looks like the end may have more behind it: only the UART's last byte can be one.
                 kind = self._pass_raw()
-                if not self._fill():
-                    return kind
-                continue
+                if self._fill():
+                    continue
+                return NOTHING if kind and self._any() else kind
             kind = self._cut()
             if kind:
                 return kind
@@ -111,18 +117,20 @@ class Framer:
 
     def _fill(self):
         """Move what the UART has into the buffer; True if there was anything and room for it."""
-        n = self._any()
-        if not n:
+        if not self._have or (self._w >= self._size and not self._make_room()):
             return 0
-        if self._w >= self._size and not self._make_room():
-            return 0
-        # Never ask for more than any() reports: rp2 waits for the rest, whatever its timeout says.
-        n = self._readinto(self._chunk, n if n < _CHUNK else _CHUNK)
-        if not n:
-            return 0
+        n = self._read(_CHUNK)
         w = self._w
         self.buf[w : w + _CHUNK] = self._chunk
         self._w = w + n
+        return n
+
+    def _read(self, n):
+        """At most n bytes from the UART into the chunk; how many there were."""
+        # Never ask for more than any() reports: rp2 waits for the rest, whatever its timeout says.
+        have = self._have if self._have < _CHUNK else _CHUNK
+        n = self._readinto(self._chunk, n if n < have else have) or 0
+        self._have = self._have - n if n else 0
         self.received += n
         return n
 
@@ -200,15 +208,9 @@ class Framer:
             off = self._r
             self._r += n
         else:
-            have = self._any()
-            if not have:
-                return 0
-            if have > _CHUNK:
-                have = _CHUNK
-            n = self._readinto(self._chunk, have if have < n else n)
+            n = self._read(n) if self._have else 0
             if not n:
                 return 0
-            self.received += n
             buf = self._chunk
             off = 0
         if sink is None:
