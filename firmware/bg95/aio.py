@@ -29,7 +29,7 @@ def pump(modem):
 
 
 async def _pump(modem):
-    while modem.jobs or modem.sockets.any():
+    while modem.jobs or modem.sockets.active:
         modem.poll()
         await asyncio.sleep_ms(TICK_MS)
     del _pumps[id(modem)]

@@ -196,8 +196,7 @@ class AT:
         if self.held:
             return  # first the flow takes the line that waits for it
         f = self.framer
-        f.look()
-        for _ in range(_ITEMS):
+        for _ in range(_ITEMS if f.look() else 0):
             kind = f.next()
             if kind == framer.LINE:
                 if not self._line():

@@ -39,7 +39,8 @@ class Clients:
 
     def __init__(self, modem, count):
         self._modem = modem
-        self.table = [None] * CLIENTS
+        self.table = [None] * CLIENTS  # the socket of each ID
+        self.active = []  # the same sockets, without the gaps
         self.paused = None  # the socket that left transparent mode last: ATO goes back to it
         self.dirty = 0  # bit n: client ID n may still be busy on the module
         self._pool = [Buffers() for _ in range(count)]
@@ -56,24 +57,14 @@ class Clients:
         if self._modem._at.dead:
             self.fail_all("the module does not answer any more; modem.reset() starts it anew")
             return
+        sockets = self.active
+        n = len(sockets)
         turn = self._turn + 1
-        if turn == CLIENTS:
+        if turn >= n:
             turn = 0
         self._turn = turn
-        for _ in range(CLIENTS):
-            socket = self.table[turn]
-            if socket is not None:
-                socket._step()
-            turn += 1
-            if turn == CLIENTS:
-                turn = 0
-
-    def any(self):
-        """Whether a socket is open (or about to be). No allocation."""
-        for socket in self.table:
-            if socket is not None:
-                return True
-        return False
+        for i in range(turn - n, turn):
+            sockets[i]._step()
 
     def _socket(self):
         """The socket whose ID is the line's next field, or None. No allocation."""
@@ -103,14 +94,13 @@ class Clients:
     def fail_all(self, why):
         """The module restarted: every socket gets a named error, every ID is free. No allocation."""
         self.dirty = 0
-        for socket in self.table:
-            if socket is not None:
-                socket._fail(ECONNRESET, why)
+        for socket in self.active:
+            socket._fail(ECONNRESET, why)
 
     def pdp_lost(self, pdp_ctx_id):
         """The network took the context away: its sockets deliver what is left, then fail. No allocation."""
-        for socket in self.table:
-            if socket is not None and socket.context.pdp_ctx_id == pdp_ctx_id:
+        for socket in self.active:
+            if socket.context.pdp_ctx_id == pdp_ctx_id:
                 socket._on_pdp_lost()
 
     # -- flows ---------------------------------------------------------------------------------------
@@ -148,10 +138,10 @@ class Clients:
         sockets when they reconnect (umqtt.robust), and count on the garbage collector to close them."""
         while True:
             closing = False
-            for socket in self.table:
-                if socket is not None and socket.is_closing:
+            for socket in self.active:
+                if socket.is_closing:
                     closing = True
-                elif socket is not None and socket._is_over():
+                elif socket._is_over():
                     yield from socket._close()  # pyright: ignore[reportGeneralTypeIssues]
                     break
             buffers = self._free_buffers()
@@ -177,6 +167,7 @@ class Clients:
             buffers.users = 0
             raise
         self.table[client_id] = socket
+        self.active.append(socket)
         return socket
 
     def _free_id(self):
@@ -258,11 +249,12 @@ class Clients:
         """Forget the socket and return its buffers to the pool."""
         if self.table[socket.client_id] is socket:
             self.table[socket.client_id] = None
+            self.active.remove(socket)
             socket._buffers.users = 0
             if self.paused is socket:
                 self.paused = None
-            for other in self.table:
-                if other is not None and other.context is socket.context:
+            for other in self.active:
+                if other.context is socket.context:
                     return
             socket.context._released()
 

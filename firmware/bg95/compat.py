@@ -88,7 +88,7 @@ class socket(io.IOBase):  # noqa: N801 - the name is the interface
     def connect(self, address):
         """Remember (host, port)."""
         host, port = address[:2]
-        self._address = (host.decode() if isinstance(host, bytes) else host, int(port))
+        self._address = (host, int(port))
 
     def settimeout(self, seconds):
         """Seconds for opening, and for each later read or write; None for ever, 0 not at all."""

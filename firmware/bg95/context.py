@@ -86,9 +86,8 @@ class SSLContext:
         self._modem = modem
         self.ssl_ctx_id = ranged("ssl_ctx_id", ssl_ctx_id, 0, CONTEXTS - 1)
         self.pdp_ctx_id = ranged("pdp_ctx_id", pdp_ctx_id or modem.pdp_ctx_id, 1, 16)
-        modem.contexts[self.ssl_ctx_id] = (
-            self  # the newest object of an ID is what the module is set to
-        )
+        # The object that the module was set to last; whoever takes turns with it sends all anew
+        modem.contexts[self.ssl_ctx_id] = self
         self._want = {
             "sslversion": 3,
             "ciphersuite": ALL_SUITES,
@@ -248,6 +247,8 @@ class SSLContext:
 
     def _connect(self, host, port, mode, timeout_ms, progress=None):
         """Flow of connect()."""
+        if isinstance(host, bytes):
+            host = host.decode()  # MQTT clients are often given their broker so
         address = quoted("host", host, HOST_MAX)
         ranged("port", port, 1, 65535)
         ranged("mode", mode, 0, 2)
@@ -294,7 +295,13 @@ class SSLContext:
     def _apply(self, by_name):
         """Flow: send what the module does not know yet."""
         modem = self._modem
-        if self._epoch != modem.epoch or (self._unsure and (yield from self._was_reset())):
+        other = modem.contexts[self.ssl_ctx_id] is not self
+        modem.contexts[self.ssl_ctx_id] = self
+        if (
+            other
+            or self._epoch != modem.epoch
+            or (self._unsure and (yield from self._was_reset()))
+        ):
             self._applied = {}
             self._epoch = modem.epoch
         self._unsure = False
@@ -311,6 +318,7 @@ class SSLContext:
         for name in want:
             value = want[name]
             if value is not None and self._applied.get(name) != value:
+                self._applied.pop(name, None)  # cancelled from here on, nobody knows
                 yield from self._set(name, value)
                 self._applied[name] = value
 

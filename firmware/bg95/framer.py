@@ -93,8 +93,9 @@ class Framer:
     # -- items -----------------------------------------------------------------------------------
 
     def look(self):
-        """Let next() take what the UART holds now."""
+        """Let next() take what the UART holds now; whether there is anything for it to do."""
         self._have = self._any()
+        return self._have or self._r != self._w or self.left
 
     def next(self):
         """Cut the next item and return its kind. Consumes the item returned before."""

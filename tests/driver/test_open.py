@@ -96,7 +96,7 @@ def test_an_open_that_never_reports_ends_after_the_documented_time(authority):
     assert 160 <= world.host.now - start < 175  # SSL 2.3.2: 150 s and the negotiation time
     assert told[0] == (1, 160)
     assert len(told) >= 159
-    assert not world.modem.sockets.any()
+    assert not world.modem.sockets.active
 
 
 def test_the_caller_can_wait_for_less(authority):

@@ -154,7 +154,7 @@ async def main():
     except asyncio.CancelledError:
         pass
     await until(lambda: not link.jobs)
-    print(link.sockets.any(), link.sockets.dirty, await works(ctx), await works(ctx))
+    print(bool(link.sockets.active), link.sockets.dirty, await works(ctx), await works(ctx))
 """)
     assert said == ["False 0 True True"]
 
@@ -178,7 +178,7 @@ async def main():
         pass
     await writer.wait_closed()  # harmless
     await until(lambda: not link.jobs)
-    print(link.sockets.any(), link.sockets.dirty, await works(ctx))
+    print(bool(link.sockets.active), link.sockets.dirty, await works(ctx))
 """)
     assert said == ["False 0 True"]
 

@@ -143,13 +143,13 @@ s.setblocking(False)
 s.connect(("broker.test", PORT))
 s = ssl.SSLContext().wrap_socket(s, server_hostname="broker.test", do_handshake_on_connect=False)
 print(s.read(1), s.write(b"x"), s.readline(), s.readinto(bytearray(1)))
-while not modem.sockets.any():
+while not modem.sockets.active:
     modem.poll()
 s.close()
 outcome(s.read, 1)
 while modem.jobs:
     modem.poll()
-print(modem.sockets.any(), modem.sockets.dirty, modem.ssl_sockets())
+print(bool(modem.sockets.active), modem.sockets.dirty, modem.ssl_sockets())
 """,
         TlsServer(authority.server(HOST)),
     )
