@@ -116,6 +116,9 @@ class DataMode:
         self._m.trace("host", len=size)
         self.socket.send(bytes(self._packet[:size]))
         del self._packet[:size]
+        if self._flush:  # the wait is a packet's: what is left begins another
+            self._flush.cancel()
+            self._flush = None
         return True
 
     def _try_again(self) -> None:
