@@ -67,10 +67,10 @@ def upload(socket, size):
 
 
 def download(socket, size):
-    """Microseconds from a request to the last of `size` bytes."""
+    """Microseconds from a request, which is on the wire as well, to the last of `size` bytes."""
     piece = bytearray(_PIECE)
-    request(socket, b"D", size)
     start = ticks_us()
+    request(socket, b"D", size)
     left = size
     while left > 0:
         got = socket.recv_into(piece, min(left, _PIECE))
