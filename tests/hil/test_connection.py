@@ -7,19 +7,28 @@ from bg95_host.testbed.pki import Authority
 from bg95_host.testbed.servers import TlsServer
 
 MODES = ("BUFFER", "DIRECT_PUSH", "TRANSPARENT")
-SIZE = 3000  # more than one packet, one send and one read; less than a UART's receive buffer
+PACKET = (
+    1024  # in transparent mode, the module keeps a shorter one for 200 ms (at-commands.md 2.6.9)
+)
+FULL = 3  # packets
+SIZE = FULL * PACKET + 428  # more than one send and one read; less than a UART's receive buffer
 
 ECHO = """
-def echo(server, mode, data):
+from time import ticks_diff, ticks_us
+def echo(server, mode, data, packet):
+    global spent  # microseconds for the full packets
     context = bg95.SSLContext(modem, 1)
     context.load_verify_locations(cafile=server[2])
     with context.connect(server[0], server[1], mode=mode) as s:
         s.settimeout(30)
         back = b""
-        for at in range(0, len(data), 700):  # what a socket holds while nobody reads: 1500
-            piece = data[at:at + 700]
+        start = ticks_us()
+        for at in range(0, len(data), packet):  # what a socket holds while nobody reads: 1500
+            piece = data[at:at + packet]
             s.write(piece)
             back += s.read(len(piece))
+            if len(piece) == packet:
+                spent = ticks_diff(ticks_us(), start)
         return back
 """
 
@@ -29,20 +38,21 @@ def address(server):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_every_byte_comes_back_right(modem, tls_server, mode):
+def test_every_byte_comes_back_right(modem, tls_server, mode, record_property):
     data = payload.make(SIZE)
     modem.write_file("payload.bin", data)
     modem.run(ECHO)
     modem.run("with open('payload.bin', 'rb') as f:\n    data = f.read()")
-    modem.run(f"back = echo({address(tls_server)!r}, bg95.{mode}, data)")
+    modem.run(f"back = echo({address(tls_server)!r}, bg95.{mode}, data, {PACKET})")
     assert modem.value("(len(data), back == data)") == [SIZE, True]
+    record_property("goodput of an echo, B/s each way", FULL * PACKET / modem.value("spent") * 1e6)
 
 
 def test_a_closed_connection_can_be_opened_again_and_again(modem, tls_server):
     modem.run(ECHO)
     for number in range(3):
         data = b"hello %d" % number
-        modem.run(f"back = echo({address(tls_server)!r}, bg95.BUFFER, {data!r})")
+        modem.run(f"back = echo({address(tls_server)!r}, bg95.BUFFER, {data!r}, {PACKET})")
         assert modem.value("back.decode()") == data.decode()
 
 
@@ -56,6 +66,20 @@ one.write(b"1" * 50); two.write(b"2" * 50)
 """)
     assert modem.value("(two.read(50).decode(), one.read(50).decode())") == ["2" * 50, "1" * 50]
     modem.run("one.close(); two.close()")
+
+
+def test_a_connection_changes_its_mode_while_it_is_open(modem, tls_server):
+    modem.run(f"""
+context = bg95.SSLContext(modem, 1)
+context.load_verify_locations(cafile={tls_server.ca!r})
+back = []
+with context.connect({tls_server.host!r}, {tls_server.port}) as s:
+    for mode in (bg95.TRANSPARENT, bg95.BUFFER, bg95.DIRECT_PUSH, bg95.TRANSPARENT):
+        s.mode = mode
+        s.write(b"mode %d" % mode)
+        back.append(s.read(6).decode())
+""")
+    assert modem.value("back") == ["mode 2", "mode 0", "mode 1", "mode 2"]
 
 
 REFUSED = """
