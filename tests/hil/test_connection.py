@@ -7,9 +7,7 @@ from bg95_host.testbed.pki import Authority
 from bg95_host.testbed.servers import TlsServer
 
 MODES = ("BUFFER", "DIRECT_PUSH", "TRANSPARENT")
-PACKET = (
-    1024  # in transparent mode, the module keeps a shorter one for 200 ms (at-commands.md 2.6.9)
-)
+PACKET = 1024  # transparent mode: the module keeps a shorter one for 200 ms (at-commands.md 2.6.9)
 FULL = 3  # packets
 SIZE = FULL * PACKET + 428  # more than one send and one read; less than a UART's receive buffer
 

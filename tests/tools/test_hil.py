@@ -1,9 +1,9 @@
 """`bg95 hil`: a broken rig fails once; the report shows every test with its AT line."""
 
 import xml.etree.ElementTree as ET
-from html.parser import HTMLParser
 
 import pytest
+from tools.pages import Page
 
 from bg95_host.hil import run
 from bg95_host.hil.lab import Settings
@@ -48,38 +48,62 @@ def test_what_a_test_did_on_the_at_line_is_in_the_report(tmp_path):
     text = (tmp_path / "report.html").read_text()
     assert status == 0
     assert "AT+QIACT" in text and "<svg" in text
-    assert "MicroPython 3.4.0; " in text
+    assert "<dt>MicroPython</dt><dd>3.4.0; " in text
     properties = ET.parse(tmp_path / "results.xml").getroot().iter("property")
     assert "BG95-M3 BG95M3LAR02A03" in {item.get("value") for item in properties}
 
 
-class Page(HTMLParser):
-    def __init__(self, text):
-        super().__init__()
-        self.sections, self.links = [], []
-        self.feed(text)
+def test_the_report_of_the_virtual_board_plots_goodput_and_heap(tmp_path):
+    selection = ["tests/hil/test_connection.py", "-k", "every_byte"]
+    assert run(Settings(), tmp_path, selection) == 0
+    page = Page((tmp_path / "report.html").read_text())
+    page.assert_stands_alone()
+    figures = page.shown[page.shown.index("Measured") : page.shown.index("Tests")]
+    assert figures.index("goodput of an echo, B/s each way") < figures.index("heap taken after")
+    assert "Times: this PC's, not those of hardware" in figures
+    assert page.classes["bar"] == 2 * 3 and figures.count("[TRANSPARENT]") == 2
+    assert page.classes["picture"] == 3 and page.classes["sent"] == 3
 
-    def handle_starttag(self, tag, attrs):
-        facts = dict(attrs)
-        if tag == "section":
-            self.sections.append(facts["class"])
-        self.links += [value for name, value in attrs if name in ("src", "href")]
+
+def test_what_failed_comes_first_with_its_reason_and_its_lines_open(tmp_path):
+    test = tmp_path / "test_it.py"
+    test.write_text(
+        "import pytest\n"
+        "def test_good():\n    pass\n"
+        "def test_bad():\n    print('said before')\n    assert 1 < 0, 'one <is> more'\n"
+        "@pytest.fixture\ndef unset():\n    raise OSError('no setup')\n"
+        "def test_ugly(unset):\n    pass\n"
+        "@pytest.mark.xfail(reason='a known bug')\ndef test_known():\n    assert 0\n"
+    )
+    assert run(Settings(), tmp_path, [str(test)]) == 1
+    page = Page((tmp_path / "report.html").read_text())
+    assert "2 failed, 1 passed, 1 skipped" in page.shown
+    order = ["test_bad", "one <is> more", "said before", "test_ugly", "failed in setup"]
+    order += ["OSError: no setup", "test_good", "test_known", "expected to fail: a known bug"]
+    places = [page.shown.index(each) for each in order]
+    assert places == sorted(places)
+
+
+HOSTILE = "</pre></style><script>alert(1)</script><img src=x onerror='alert(2)'>\"'&lt;"
 
 
 def test_the_page_stands_alone_counts_and_escapes():
     results = [
         Result(
-            "test_a[<x>]", "passed", 0.5, trace=[Record(0, "host", "AT"), Record(1, "module", "OK")]
+            f"test_a[{HOSTILE}]",
+            seconds=0.5,
+            trace=[Record(0, "host", HOSTILE), Record(1, "module", "OK", note=HOSTILE)],
         ),
-        Result("test_b", "failed", 1, "assert 1 < 0"),
-        Result("test_c", "skipped", 0, "no <pins>", numbers={"heap": 4304}),
+        Result("test_b", "failed", 1, "call", HOSTILE, HOSTILE, facts={HOSTILE: HOSTILE}),
+        Result("test_c", "skipped", 0, "", HOSTILE, numbers={"heap, B": 4304, HOSTILE: 1}),
     ]
     text = page(results)
     shown = Page(text)
-    assert shown.sections == ["passed", "failed", "skipped"]
-    assert shown.links == []
-    assert "1 passed, 1 failed, 1 skipped" in text
-    assert "assert 1 &lt; 0" in text and "no &lt;pins&gt;" in text and "4,304" in text
+    shown.assert_stands_alone()
+    assert shown.tags["script"] == shown.tags["img"] == 0
+    assert text.index('class="failed"') < text.index('class="passed"') < text.index('"skipped"')
+    assert "1 failed, 1 passed, 1 skipped" in shown.shown
+    assert shown.shown.count(HOSTILE) >= 9 and "4,304" in shown.shown
 
 
 @pytest.mark.parametrize("settings", [Settings(), Settings("serial", port="x", apn="iot", ca="c")])

@@ -1,15 +1,22 @@
 """`bg95 trace`: a recorded conversation as spans, a timeline, a page and Perfetto events."""
 
+import contextlib
+import io
+import itertools
 import json
-from html.parser import HTMLParser
+import math
+import re
 
 import pytest
 from rich.console import Console
+from tools.pages import Page
 
 from bg95_host import trace
 from bg95_host.errors import ToolError
-from bg95_host.module_link import DirectLink
+from bg95_host.module_link import DirectLink, ModuleError
 from bg95_host.trace import views
+from bg95_host.trace.perfetto import perfetto
+from bg95_host.trace.picture import picture
 from bg95_host.trace.records import Record, Span
 
 LINES = """\
@@ -52,11 +59,42 @@ def test_a_command_without_an_answer_has_failed():
     assert span.failed and span.result == ""
 
 
+def test_a_file_command_runs_until_its_data_is_over():
+    records = [
+        Record(0, "host", 'AT+QFUPL="a",9,5'),
+        Record(1, "module", "CONNECT"),
+        Record(2, "host", size=9),
+        Record(3, "module", "+QFUPL: 9,0"),
+        Record(4, "module", "OK"),
+    ]
+    assert trace.spans(records) == [Span('AT+QFUPL="a",9,5', 0, 4, "OK", sent=9)]
+
+
+def test_modules_in_one_trace_do_not_answer_for_each_other():
+    records = [
+        Record(0, "host", "AT+CSQ", module="1"),
+        Record(1, "host", "AT+CPIN?", module="2"),
+        Record(2, "module", "ERROR", module="2"),
+        Record(3, "module", "OK", module="1"),
+    ]
+    assert [(span.module, span.result) for span in trace.spans(records)] == [
+        ("1", "OK"),
+        ("2", "ERROR"),
+    ]
+    page = Page(views.page(records, "two"))
+    assert page.classes["picture"] == 2 and "[1] AT+CSQ" in page.shown
+    events = perfetto(records)["traceEvents"]
+    assert {event["args"]["name"] for event in events if event["name"] == "process_name"} == {
+        "1",
+        "2",
+    }
+
+
 def test_the_drivers_own_trace_is_read_as_well(tmp_path):
     path = tmp_path / "trace.txt"
     path.write_text(
         "     0.500 > AT+QSSLSEND=0,18\n"
-        "     0.510 TX 18 bytes\n"
+        "     0.510 > 18 bytes\n"
         "     0.600 < SEND OK\n"
         '     0.700 < +QSSLURC: "recv",0\n'
     )
@@ -89,6 +127,10 @@ def test_the_simulators_trace_is_readable(add_module, tmp_path):
     "text, sentence",
     [
         ("", "holds no AT trace"),
+        ("\0\xff\n", "is not an AT trace: look at line 1"),
+        ('{"t": NaN, "dir": "host"}\n', "is not an AT trace: look at line 1"),
+        ('{"t": 1, "dir": "host", "len": 1e999}\n', "is not an AT trace: look at line 1"),
+        ('{"t": 1, "dir": "host", "text": "\\ud800"}\n', "is not an AT trace: look at line 1"),
         ("hello\n", "is not an AT trace: look at line 1"),
         ('{"t": 1, "dir": "host"}\n{"t": 1}\n', "is not an AT trace: look at line 2"),
         ('{"t": 1, "dir": "nobody"}\n', "is not an AT trace: look at line 1"),
@@ -96,7 +138,7 @@ def test_the_simulators_trace_is_readable(add_module, tmp_path):
 )
 def test_what_is_no_trace_is_refused_with_its_line(tmp_path, text, sentence):
     path = tmp_path / "x"
-    path.write_text(text)
+    path.write_bytes(text.encode("latin-1"))
     with pytest.raises(ToolError, match=sentence):
         trace.load(path)
 
@@ -112,12 +154,12 @@ def test_the_timeline_shows_every_record_and_ends_with_the_sum(file):
 
 
 def test_perfetto_events_carry_microseconds_and_results(file):
-    events = views.perfetto(trace.load(file))["traceEvents"]
+    events = perfetto(trace.load(file))["traceEvents"]
     slices = [event for event in events if event["ph"] == "X"]
     assert [(event["ts"], event["dur"], event["args"]["result"]) for event in slices] == [
         (0, 300_000, "SEND OK"),
         (500_000, 100_000, "OK"),
-        (1_000_000, 1, "ERROR"),
+        (1_000_000, 0, "ERROR"),
     ]
     assert [event["name"] for event in events if event["ph"] == "i"] == ['+QSSLURC: "recv",0']
     assert [event["args"] for event in events if event["ph"] == "C"][-1] == {
@@ -126,25 +168,101 @@ def test_perfetto_events_carry_microseconds_and_results(file):
     }
 
 
-class Page(HTMLParser):
-    def __init__(self, text):
-        super().__init__()
-        self.rows = self.bars = 0
-        self.links = []
-        self.feed(text)
+def test_perfetto_events_follow_the_format():
+    """Every event is placed, slices of a thread do not overlap, no thread is taken for another's.
 
-    def handle_starttag(self, tag, attrs):
-        self.rows += tag == "tr"
-        self.bars += tag == "rect"
-        self.links += [value for name, value in attrs if name in ("src", "href")]
+    Perfetto merges a thread numbered 0 or like its process with others of its own.
+    """
+    records = [
+        Record(0.001, "host", "AT", module=name) for name in ("1", "2") for _ in range(3)
+    ] + [Record(0.002, "module", "OK", module="1"), Record(0.003, "urc", "RDY", module="2")]
+    events = perfetto(records)["traceEvents"]
+    for event in events:
+        assert {"ph", "ts", "pid", "tid", "name"} <= event.keys()
+        assert event["tid"] not in (0, event["pid"])
+    threads = {(event["pid"], event["tid"]) for event in events}
+    assert len({tid for _, tid in threads}) == len(threads)
+    names = [event for event in events if event["name"] == "thread_name"]
+    assert {(event["pid"], event["tid"]) for event in names} == threads
+    for thread in threads:
+        slices = [e for e in events if e["ph"] == "X" and (e["pid"], e["tid"]) == thread]
+        for one, two in itertools.pairwise(slices):
+            assert one["ts"] + one["dur"] <= two["ts"]
 
 
-def test_the_page_stands_alone_and_escapes_what_it_shows(file):
-    text = views.page(trace.load(file), "a <b> & c")
+HOSTILE = "</title></style><script>alert(1)</script><img src=x onerror='alert(2)'>\"'&lt;"
+
+
+def test_nothing_in_a_trace_becomes_markup():
+    records = [Record(0, "host", f"AT{HOSTILE}", 5, HOSTILE, HOSTILE)]
+    records += [Record(1, who, HOSTILE, module=HOSTILE) for who in ("urc", "pin", "net", "log")]
+    records += [Record(2, "module", f"+CME ERROR: {HOSTILE}", module=HOSTILE)]
+    page, plain = (Page(views.page(each, HOSTILE)) for each in (records, [Record(0, "host", "AT")]))
+    page.assert_stands_alone()
+    assert page.tags["script"] == plain.tags["script"] == 1
+    assert page.tags["style"] == 1 and page.tags["img"] == 0
+    assert page.shown.count(HOSTILE) > 2 * len(records)
+
+
+def test_the_page_shows_what_was_refused_first_and_every_record(file):
+    text = views.page(trace.load(file), "a trace")
     page = Page(text)
-    assert (page.rows, page.bars, page.links) == (10, 4, [])
-    assert "<title>a &lt;b&gt; &amp; c</title>" in text
-    assert "AT+X&lt;&amp;&gt;" in text and "AT+X<&>" not in text
+    page.assert_stands_alone()
+    assert page.loads == ["#line9"] and 'id="line9"' in text
+    assert page.tags["tr"] == 1 + 10
+    assert page.classes["refused"] == 2  # the command in the picture, its result in the table
+    assert page.shown.index("AT+X<&> → ERROR") < page.shown.index("AT+QSSLSEND")
+    assert page.shown.count("AT+QSSLSEND=0,18") == 2
+
+
+def test_the_picture_of_a_long_trace_stays_small():
+    records = []
+    for number in range(20_000):
+        records += [Record(number, "host", "AT", 10), Record(number, "module", "OK", 10)]
+        records += [Record(number, "urc", "RING")]
+    assert len(picture(records, until=20_000)) < 500_000
+
+
+@pytest.mark.parametrize("seconds", [0, 0.004, 0.9, 1, 7, 59.9, 3600, 1e6])
+def test_the_axis_has_few_round_ticks(seconds):
+    drawn = picture([Record(0, "host", "AT")], until=seconds)
+    ticks = [float(tick) for tick in re.findall(r">([\d.e+]+) m?s</text>", drawn)]
+    assert 2 <= len(ticks) <= 7 and ticks[0] == 0
+    step = ticks[1]
+    assert round(step / 10 ** math.floor(math.log10(step) + 1e-9), 6) in (1, 2, 5)
+
+
+SECRETS = {
+    "PIN": "48151623",
+    "APN password": "hunter2secret",
+    "PSK": "00c0ffee00c0ffee",
+    "key": "-----BEGIN PRIVATE KEY-----",
+}
+
+
+def test_no_secret_reaches_a_view(add_module, tmp_path):
+    files = [tmp_path / "module.jsonl", tmp_path / "driver.txt"]
+    with DirectLink(add_module(trace=files[0]).path) as link, files[1].open("w") as stream:
+        link.activate()
+        link._modem.trace(stream)
+        for line in (
+            f'AT+CPIN="{SECRETS["PIN"]}"',
+            f'AT+QICSGP=1,1,"apn","me","{SECRETS["APN password"]}",1',
+            f'AT+QSSLCRYPT="AES","0123456789abcdef",0,1,"{SECRETS["PSK"]}"',
+        ):
+            with contextlib.suppress(ModuleError):
+                link.command(line, 3)
+        link.upload("0_server.psk", f"me&{SECRETS['PSK']}".encode())
+        link.upload("my.key", f"{SECRETS['key']}\nMII".encode())
+        link._modem.trace(None)
+    for file in files:
+        records = trace.load(file)
+        assert sum("QICSGP" in record.text for record in records) >= 1
+        terminal = Console(file=io.StringIO(), width=200)
+        views.print_timeline(records, terminal)
+        shown = [views.page(records, "t"), json.dumps(perfetto(records)), terminal.file.getvalue()]
+        for text in shown:
+            assert [name for name, secret in SECRETS.items() if secret in text] == []
 
 
 def test_the_command_writes_both_files_and_prints_spans(bg95, file, tmp_path):

@@ -32,12 +32,13 @@ def _trace(
 
     from bg95_host import trace
     from bg95_host.trace import views
+    from bg95_host.trace.perfetto import perfetto as events
 
     records = trace.load(file)
     if html:
         _write(html, views.page(records, file.name))
     if perfetto:
-        _write(perfetto, json.dumps(views.perfetto(records)))
+        _write(perfetto, json.dumps(events(records)))
     if as_json:
         print(json.dumps([asdict(span) for span in trace.spans(records)]))
     elif not (html or perfetto):

@@ -42,6 +42,8 @@ def rig(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Rig]:
     before = lab.trace_size()
     yield started
     request.node.user_properties.append(("rig", started.name))
+    if "timing" not in started.features:
+        request.node.user_properties.append(("times", "this PC's, not those of hardware"))
     request.node.user_properties.append(("at_trace", lab.trace_since(before)))
 
 
@@ -71,10 +73,18 @@ def board(rig: Rig, lab: Lab) -> Board:
 
 
 @pytest.fixture
-def modem(board: Board, lab: Lab) -> Board:
-    """The board with `bg95` imported and `modem`, a Modem that is online."""
+def modem(board: Board, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Board]:
+    """The board with `bg95` imported and `modem`, a Modem that is online.
+
+    Records the heap that is taken afterwards: what rises from test to test is a leak.
+    """
     lab.go_online()
-    return board
+    yield board
+    if not lab.broken:
+        board.run("import gc; gc.collect()")
+        request.node.user_properties.append(
+            ("heap taken after the test, B", board.value("gc.mem_alloc()"))
+        )
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """A pytest plugin: `--hil-report FILE` writes one HTML page with every test and its AT timeline.
 
-What tests record with record_property() is shown: numbers as bars, `at_trace` (JSON lines of the
-simulated module) as a picture.
+What tests record with record_property() is shown: a number, whose name says its unit ("goodput, B/s"), as
+a bar beside those of the same name, `at_trace` (JSON lines of the simulated module) as a picture, the rest
+as facts about the run.
 """
 
 from __future__ import annotations
@@ -9,26 +10,28 @@ from __future__ import annotations
 import html
 import subprocess
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from importlib import resources
 from pathlib import Path
 from string import Template
 
 import pytest
 
-from bg95_host.trace.records import Record, parse
-from bg95_host.trace.views import picture, summary
-
-_BAR = 300  # px of the widest bar
+from bg95_host.trace.picture import picture
+from bg95_host.trace.records import Record, duration, parse
+from bg95_host.trace.views import lines, look, summary
 
 
 @dataclass
 class Result:
-    """One test as the page shows it."""
+    """One test as the page shows it. `reason` is why it did not pass, `details` where that was."""
 
     name: str
     outcome: str = "passed"
     seconds: float = 0.0
+    phase: str = ""
     reason: str = ""
+    details: str = ""
     trace: list[Record] = field(default_factory=list)
     numbers: dict[str, float] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
@@ -47,7 +50,8 @@ class Report:
         result.seconds += report.duration
         if report.outcome != "passed" and result.outcome == "passed":
             result.outcome = report.outcome
-            result.reason = _reason(report)
+            result.phase = "" if report.when == "call" else report.when
+            result.reason, result.details = _reason(report)
         if report.when == "teardown":
             _note_properties(result, report.user_properties)
 
@@ -69,26 +73,42 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def page(results: list[Result]) -> str:
-    """The whole page; it needs no other file."""
+    """The whole page; it needs no other file. What failed comes first."""
     counts = {
         outcome: sum(result.outcome == outcome for result in results)
-        for outcome in ("passed", "failed", "skipped")
+        for outcome in ("failed", "passed", "skipped")
     }
     facts = {name: fact for result in results for name, fact in result.facts.items()}
+    seconds = sum(result.seconds for result in results)
+    facts["run"] = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC, {seconds:.0f} s"
     facts["commit"] = _commit()
     template = resources.files("bg95_host.hil").joinpath("report.html").read_text("utf-8")
     return Template(template).substitute(
-        counts=", ".join(f"{count} {outcome}" for outcome, count in counts.items()),
-        facts=", ".join(f"{name} {html.escape(fact)}" for name, fact in facts.items() if fact),
-        tests="\n".join(map(_section, results)),
-        numbers=_bars(results),
+        look=look(),
+        verdict=", ".join(f"{n} {outcome}" for outcome, n in counts.items() if n) or "no tests",
+        colour="failed" if counts["failed"] or not results else "",
+        facts="".join(
+            f"<dt>{html.escape(name)}</dt><dd>{html.escape(fact)}</dd>"
+            for name, fact in facts.items()
+            if fact
+        ),
+        failed=_sections("Failed", [each for each in results if each.outcome == "failed"]),
+        numbers=_bars(results, facts.get("times", "")),
+        others=_sections("Tests", [each for each in results if each.outcome != "failed"]),
     )
 
 
-def _reason(report: pytest.TestReport) -> str:
-    if report.outcome == "skipped" and isinstance(report.longrepr, tuple):
-        return report.longrepr[2].removeprefix("Skipped: ")
-    return report.longreprtext
+def _reason(report: pytest.TestReport) -> tuple[str, str]:
+    """Why, in as few words as there are, and all that pytest knows."""
+    if isinstance(report.longrepr, tuple):  # skipped: file, line, why
+        return report.longrepr[2].removeprefix("Skipped: "), ""
+    if reason := getattr(report, "wasxfail", ""):
+        return f"expected to fail: {reason}", report.longreprtext
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is None:
+        return report.longreprtext, ""
+    printed = "".join(f"\n--- {title} ---\n{text}" for title, text in report.sections)
+    return crash.message, report.longreprtext + printed
 
 
 def _note_properties(result: Result, properties: list[tuple[str, object]]) -> None:
@@ -101,44 +121,55 @@ def _note_properties(result: Result, properties: list[tuple[str, object]]) -> No
             result.facts[name] = str(value)
 
 
+def _sections(title: str, results: list[Result]) -> str:
+    return "\n".join([f"<h2>{title}</h2>", *map(_section, results)]) if results else ""
+
+
 def _section(result: Result) -> str:
+    where = f" in {result.phase}" if result.outcome == "failed" and result.phase else ""
     parts = [
-        f'<section class="{result.outcome}"><h2>{html.escape(result.name)}</h2>',
-        f"<p>{result.outcome}, {result.seconds:.2f} s</p>",
+        f'<section class="{result.outcome}"><h3>{html.escape(result.name)}</h3>',
+        f"<p>{result.outcome}{where}, {result.seconds:.2f} s</p>",
     ]
     if result.reason:
-        parts.append(f"<pre>{html.escape(result.reason)}</pre>")
+        parts.append(f'<pre class="why">{html.escape(result.reason)}</pre>')
+    if result.details:
+        parts.append(_folded("where it happened", f"<pre>{html.escape(result.details)}</pre>"))
     if result.trace:
-        lines = "\n".join(
-            f"{record.time:9.3f}  {record.direction:<6}  {html.escape(record.shown)}"
-            for record in result.trace
-        )
-        parts.append(picture(result.trace))
-        parts.append(f"<details><summary>{html.escape(summary(result.trace))}</summary>")
-        parts.append(f"<pre>{lines}</pre></details>")
+        parts.append(picture(result.trace, until=duration(result.trace)))
+        table = f'<div class="scroll">{lines(result.trace)}</div>'
+        parts.append(_folded(summary(result.trace), table, result.outcome == "failed"))
     return "\n".join([*parts, "</section>"])
 
 
-def _bars(results: list[Result]) -> str:
-    """Every number that tests recorded, names of one kind drawn to one scale."""
-    rows = [
-        (name, result.name, value) for result in results for name, value in result.numbers.items()
-    ]
-    drawn = []
-    for name, test, value in sorted(rows):
-        most = max(abs(other) for kind, _, other in rows if kind == name) or 1
-        width = abs(value) / most * _BAR
-        drawn.append(
-            f"<tr><td>{html.escape(name)}</td><td>{html.escape(test)}</td>"
-            f'<td><svg width="{_BAR}" height="12" viewBox="0 0 {_BAR} 12">'
-            f'<rect width="{width:.0f}" height="12" fill="#27a"></rect></svg></td>'
-            f"<td>{value:,.0f}</td></tr>"
+def _folded(title: str, content: str, is_open: bool = False) -> str:
+    opened = " open" if is_open else ""
+    return f"<details{opened}><summary>{html.escape(title)}</summary>{content}</details>"
+
+
+def _bars(results: list[Result], about_times: str) -> str:
+    """Every number that tests recorded, in the order of the tests; those of one name to one scale."""
+    kinds: dict[str, list[tuple[str, float]]] = {}
+    for result in results:
+        for name, value in result.numbers.items():
+            kinds.setdefault(name, []).append((result.name, value))
+    figures = []
+    for name, rows in kinds.items():
+        most = max(abs(value) for _, value in rows) or 1
+        drawn = "".join(
+            f'<div class="bar"><code>{html.escape(test)}</code>'
+            f'<div><i style="width:{100 * abs(value) / most:.1f}%"></i></div><b>{value:,.0f}</b></div>'
+            for test, value in rows
         )
-    return f"<table>{''.join(drawn)}</table>" if drawn else ""
+        note = f"<p>Times: {html.escape(about_times)}</p>" if about_times and "/s" in name else ""
+        figures.append(
+            f'<figure class="bars"><figcaption>{html.escape(name)}</figcaption>{note}{drawn}</figure>'
+        )
+    return "\n".join(["<h2>Measured</h2>", *figures]) if figures else ""
 
 
 def _commit() -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
+    command = ["git", "describe", "--always", "--dirty"]
     here = Path(__file__).parent
     try:
         done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)

@@ -1,4 +1,5 @@
-"""A recorded AT trace: `records` reads it, `views` shows it in a terminal, a browser or Perfetto."""
+"""A recorded AT trace: `records` reads it, `views` shows it in a terminal or a browser, `picture` draws
+it, `perfetto` exports it."""
 
 from bg95_host.trace.records import Record, Span, load, spans
 

@@ -1,17 +1,17 @@
-"""A trace for the eyes: in a terminal, as a page without any other file, in the Perfetto viewer."""
+"""A trace for the eyes: in a terminal, or as a page without any other file."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from string import Template
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
-from bg95_host.trace.records import Record, Span, spans
+from bg95_host.trace.picture import picture
+from bg95_host.trace.records import Record, duration, spans
 
 _ARROWS = {
     "host": ("→", "cyan"),
@@ -22,7 +22,7 @@ _ARROWS = {
     "log": ("·", "dim"),
 }
 
-_LANES = ("commands", "urc", "pin", "net", "log")
+_LISTED = 20  # refused commands at the top of a page
 
 
 def print_timeline(records: Sequence[Record], console: Console) -> None:
@@ -34,7 +34,7 @@ def print_timeline(records: Sequence[Record], console: Console) -> None:
         before = record.time
         late = f"+{gap:,.0f} ms" if gap >= 1 else ""
         console.print(
-            f"[dim]{record.time:10.3f} {late:>12}[/] [{style}]{arrow} {escape(record.shown)}[/]",
+            f"[dim]{record.time:10.3f} {late:>12}[/] [{style}]{arrow} {escape(_named(record))}[/]",
             soft_wrap=True,
         )
     console.print(summary(records))
@@ -47,107 +47,71 @@ def summary(records: Sequence[Record]) -> str:
     sent = sum(record.size for record in records if record.direction == "host")
     received = sum(record.size for record in records if record.direction in ("module", "urc"))
     return (
-        f"{len(commands):,} commands ({failed:,} failed), {sent:,} bytes out, {received:,} in, "
-        f"{records[-1].time:.3f} s"
+        f"{len(commands):,} command{'s' * (len(commands) != 1)} ({failed:,} failed), "
+        f"{sent:,} bytes out, {received:,} in, {duration(records):.3f} s"
     )
-
-
-def perfetto(records: Sequence[Record]) -> dict[str, Any]:
-    """The trace in the Trace Event Format, which ui.perfetto.dev opens. Times in microseconds."""
-    events: list[dict[str, Any]] = [
-        {"ph": "M", "pid": 1, "name": "process_name", "args": {"name": "AT line"}}
-    ]
-    for number, lane in enumerate(_LANES):
-        name = {"name": lane}
-        events.append({"ph": "M", "pid": 1, "tid": number, "name": "thread_name", "args": name})
-    for span in spans(records):
-        events.append(_slice(span))
-    for record in records:
-        if record.direction in _LANES:
-            events.append(
-                {
-                    "ph": "i",
-                    "s": "t",
-                    "pid": 1,
-                    "tid": _LANES.index(record.direction),
-                    "ts": _microseconds(record.time),
-                    "name": record.shown,
-                }
-            )
-    events += _payload_counters(records)
-    return {"traceEvents": events, "displayTimeUnit": "ms"}
-
-
-def _slice(span: Span) -> dict[str, Any]:
-    return {
-        "ph": "X",
-        "pid": 1,
-        "tid": 0,
-        "ts": _microseconds(span.start),
-        "dur": max(1, _microseconds(span.end - span.start)),
-        "name": span.command,
-        "args": {"result": span.result or "none", "sent": span.sent, "received": span.received},
-    }
-
-
-def _payload_counters(records: Sequence[Record]) -> list[dict[str, Any]]:
-    out = {"host": 0, "module": 0}
-    events = []
-    for record in records:
-        side = "host" if record.direction == "host" else "module"
-        if record.size:
-            out[side] += record.size
-            values = {"sent": out["host"], "received": out["module"]}
-            event = {"ph": "C", "pid": 1, "name": "payload", "args": values}
-            events.append(event | {"ts": _microseconds(record.time)})
-    return events
-
-
-def _microseconds(seconds: float) -> int:
-    return round(seconds * 1_000_000)
 
 
 def page(records: Sequence[Record], title: str) -> str:
-    """A self-contained HTML page: a picture of the whole trace, and every record in a table."""
+    """A self-contained HTML page: what was refused, a picture of each module, and every record."""
     template = resources.files("bg95_host.trace").joinpath("page.html").read_text("utf-8")
     return Template(template).substitute(
         title=html.escape(title),
+        look=look(),
         summary=html.escape(summary(records)),
-        picture=picture(records),
-        rows="\n".join(_row(record) for record in records),
+        refusals=_refusals(records),
+        pictures="\n".join(_pictures(records)),
+        lines=lines(records, linked=True),
     )
 
 
-def picture(records: Sequence[Record], width: int = 1000) -> str:
-    """An SVG of the trace: commands as bars (red where refused), URCs and pins as ticks."""
-    total = max(records[-1].time, 0.001)
-    scale = width / total
-    shapes = []
-    for span in spans(records):
-        colour = "#c33" if span.failed else "#2a7"
-        size = max(1.0, (span.end - span.start) * scale)
-        label = f"{span.command} → {span.result or 'no answer'}"
-        shapes.append(
-            f'<rect x="{span.start * scale:.1f}" y="4" width="{size:.1f}" height="18" '
-            f'fill="{colour}"><title>{html.escape(label)}</title></rect>'
+def look() -> str:
+    """The style sheet that pages with `picture` and `lines` need."""
+    return resources.files("bg95_host.trace").joinpath("look.css").read_text("utf-8")
+
+
+def lines(records: Sequence[Record], linked: bool = False) -> str:
+    """A table with every record; `linked`: rows can be pointed to as #line1, #line2, ..."""
+    rows = []
+    before = 0.0
+    for number, record in enumerate(records, 1):
+        gap = (record.time - before) * 1000
+        before = record.time
+        kind = f"{record.direction} refused" if record.is_refusal else record.direction
+        anchor = f' id="line{number}"' if linked else ""
+        rows.append(
+            f'<tr class="{kind}"{anchor}><td>{record.time:.3f}</td>'
+            f"<td>{f'+{gap:,.0f}' if gap >= 1 else ''}</td>"
+            f"<td>{record.direction}</td><td>{html.escape(_named(record))}</td></tr>"
         )
-    for record in records:
-        if record.direction in ("urc", "pin", "net"):
-            y = {"urc": 28, "pin": 44, "net": 60}[record.direction]
-            shapes.append(
-                f'<rect x="{record.time * scale:.1f}" y="{y}" width="1.5" height="12" '
-                f'fill="#639"><title>{html.escape(record.shown)}</title></rect>'
-            )
-    return (
-        f'<svg viewBox="0 0 {width} 76" role="img" aria-label="timeline of {total:.3f} s">'
-        + "".join(shapes)
-        + "</svg>"
-    )
+    head = "<thead><tr><th>s</th><th>ms</th><th></th><th></th></tr></thead>"
+    return f'<table class="lines">{head}<tbody>\n' + "\n".join(rows) + "</tbody></table>"
 
 
-def _row(record: Record) -> str:
-    arrow, _ = _ARROWS[record.direction]
-    return (
-        f'<tr class="{record.direction}"><td>{record.time:.3f}</td>'
-        f"<td>{arrow}</td><td>{html.escape(record.shown)}</td></tr>"
-    )
+def _named(record: Record) -> str:
+    """The record in one line, with its module where a trace holds several."""
+    return f"[{record.module}] {record.shown}" if record.module else record.shown
+
+
+def _pictures(records: Sequence[Record]) -> Iterator[str]:
+    for module in dict.fromkeys(record.module for record in records):
+        if module:
+            yield f"<h2>{html.escape(module)}</h2>"
+        of_module = [record for record in records if record.module == module]
+        yield picture(of_module, until=duration(records))
+
+
+def _refusals(records: Sequence[Record]) -> str:
+    """What failed, each with a link to its line."""
+    failed = [span for span in spans(records) if span.failed]
+    if not failed:
+        return ""
+    numbers = {(r.time, r.text, r.module): number for number, r in enumerate(records, 1)}
+    items = [
+        f'<li><a href="#line{numbers[span.start, span.command, span.module]}">{span.start:.3f} s</a> '
+        f"<code>{html.escape(span.command)} → {html.escape(span.result or 'no answer')}</code></li>"
+        for span in failed[:_LISTED]
+    ]
+    if len(failed) > _LISTED:
+        items.append(f"<li>and {len(failed) - _LISTED:,} more</li>")
+    return f'<ul class="refusals">{"".join(items)}</ul>'
