@@ -46,9 +46,22 @@ def test_every_record_is_in_the_table(results):
         assert record["name"] in results[1]
 
 
-def test_the_plot_of_costs_is_an_svg_with_the_names_in_it(results):
-    assert (results[0] / "cost.svg").stat().st_size
-    ET.parse(results[0] / "cost.svg")
+def texts(svg) -> list[str]:
+    """What a plot says; it loads nothing."""
+    drawn = ET.parse(svg).getroot()
+    links = [value for part in drawn.iter() for name, value in part.items() if "href" in name]
+    assert all(link.startswith("#") for link in links)
+    return ["".join(part.itertext()) for part in drawn.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_the_plot_of_costs_shows_every_cost_with_its_number(results):
+    said = texts(results[0] / "cost.svg")
+    for record in results[2]:
+        subject, _, name = record["name"].partition(".")
+        if subject in ("heap", "commands"):
+            assert name in said
+            assert any(text.startswith(f"{record['value']:,.0f}") for text in said)
+    assert "What it costs on the rig virtual" in said
     assert not (results[0] / "goodput.svg").exists()
 
 
@@ -61,7 +74,10 @@ def test_goodput_is_plotted_from_records_that_have_it(tmp_path):
     ]
     failed = Record("goodput.upload.DIRECT_PUSH.921600", "x", None, "B/s", 92160, "lost")
     assert plots.write([*some, failed], tmp_path) == [tmp_path / "goodput.svg"]
-    ET.parse(tmp_path / "goodput.svg")
+    said = texts(tmp_path / "goodput.svg")
+    assert said.count("50") == 8 and said.count("failed") == 1
+    assert {"BUFFER", "DIRECT_PUSH", "TRANSPARENT", "upload", "download", "115.2"} <= set(said)
+    assert {"UART rate, kbit/s", "% of the wire's bytes/s", "Goodput on the rig x"} <= set(said)
 
 
 def test_a_record_without_a_value_says_why(tmp_path):
