@@ -16,7 +16,7 @@ from asyncio import core  # pyright: ignore - not in the stubs
 from .connection import BUFFER
 from .context import SSLContext
 from .job import Job
-from .limits import TICK_MS
+from .limits import CLOSE_S, TICK_MS
 
 _pumps = {}  # id(modem) -> the task queue its pump is in: a new event loop needs a new pump
 
@@ -29,10 +29,13 @@ def pump(modem):
 
 
 async def _pump(modem):
-    while modem.jobs or modem.sockets.active:
-        modem.poll()
-        await asyncio.sleep_ms(TICK_MS)
-    del _pumps[id(modem)]
+    try:
+        while modem.jobs or modem.sockets.active:
+            modem.poll()
+            await asyncio.sleep_ms(TICK_MS)
+    finally:  # also where Ctrl-C or a handler of on_urc() ended it
+        if _pumps.get(id(modem)) is core._task_queue:
+            del _pumps[id(modem)]
 
 
 def _readable(stream):
@@ -100,7 +103,9 @@ def _call(modem, method, args, options):
 
 
 class Stream(asyncio.StreamWriter):
-    """asyncio's own, but wait_closed() waits until all is sent and the module has closed the connection."""
+    """asyncio's own, but wait_closed() waits until all is sent (10 s at most, as SSLSocket.close()) and the module has
+    closed the connection.
+    """
 
     def __init__(self, socket):
         super().__init__(socket)
@@ -108,7 +113,10 @@ class Stream(asyncio.StreamWriter):
 
     async def wait_closed(self):
         try:
-            await self.drain()
+            if self.out_buf:
+                await asyncio.wait_for(self.drain(), CLOSE_S)
+        except (OSError, asyncio.TimeoutError):
+            pass  # what is closed cannot fail any more
         finally:
             self._socket.settimeout(None)  # or it would be closed without being waited for
             closing = _call(self._socket._modem, self._socket.close, (), {})

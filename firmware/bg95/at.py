@@ -408,11 +408,15 @@ class AT:
                     "the module does not answer any more; modem.reset() starts it anew"
                 )
             if self.raw_owner is not None:
-                raise CommandError(
-                    "the port is in transparent mode; switch that socket's mode first", errno=EBUSY
-                )
+                self.refuse()
         finally:
             self.claims -= 1
+
+    def refuse(self):
+        """Raise what holds for everybody but the socket in transparent mode."""
+        raise CommandError(
+            "the port is in transparent mode; switch that socket's mode first", errno=EBUSY
+        )
 
     def start(self, command, ms=ANSWER_MS, prefix=None, sink=None, others=False, connects=None):
         """Flow: send `command` (bytes, no CR) as soon as the engine is free. Returns when it was started.

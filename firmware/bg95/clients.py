@@ -11,7 +11,7 @@ from . import at as _at
 from .connection import TRANSPARENT, Buffers
 from .errors import ECONNRESET, EMFILE, ConnectError, ModemError, TimeoutError
 from .job import Job
-from .limits import ANSWER_MS, CLIENTS, CLOSE_S, OPEN_MS
+from .limits import ANSWER_MS, CLIENTS, CLOSE_S, LOST_MS, OPEN_MS
 from .network import ip_run, settle
 from .socket import SSLSocket
 
@@ -105,27 +105,36 @@ class Clients:
 
     # -- flows ---------------------------------------------------------------------------------------
 
-    def open(self, context, host, port, mode, timeout_ms, progress):
+    def open(self, context, host, port, mode, timeout_ms, progress, owner):
         """Flow: open a connection; returns its SSLSocket. On any error the client ID is freed."""
         socket = yield from self._allocate(context, mode)
+        socket.owner = owner or socket
         try:
             yield from self._connect(socket, host, port, timeout_ms, progress)
         except GeneratorExit:
             # Cancelled: the module may have opened it by now.
-            Job(self._modem, self.abandon(socket))
+            Job(self._modem, self.close(socket))
             raise
         except BaseException:
             self.release(socket)
             raise
         return socket
 
-    def abandon(self, socket):
-        """Flow: close what nobody waits for any more; its client ID stays taken meanwhile."""
+    def close(self, socket):
+        """Flow: close it and free its client ID. Where that is cancelled, poll() goes on with it."""
         socket.is_closing = True
+        at = self._modem._at
         try:
-            yield from self._give_up(socket.client_id)
-        finally:
-            self.release(socket)
+            yield from socket._leave_raw()
+            socket._gone()
+            while at.raw_owner is not None:  # the port is another's
+                yield
+            if self._modem.is_ready:  # or else it restarts, which frees every ID
+                yield from self._give_up(socket.client_id)
+        except BaseException:
+            Job(self._modem, self.close(socket))
+            raise
+        self.release(socket)
 
     def _free_buffers(self):
         for buffers in self._pool:
@@ -134,20 +143,30 @@ class Clients:
         return None
 
     def _reclaim(self):
-        """Flow: buffers of a socket that is being closed, or that has come to its end and can be: libraries lose
-        sockets when they reconnect (umqtt.robust), and count on the garbage collector to close them."""
+        """Flow: buffers of a socket that is being closed, or that came to its end or lost its owner, and can be:
+        libraries lose sockets when they reconnect (umqtt.robust), when they are cancelled (asyncio) or when their
+        answer is not read (requests), and count on the garbage collector to close them.
+        """
+        start = ticks_ms()
         while True:
-            closing = False
-            for socket in self.active:
-                if socket.is_closing:
-                    closing = True
-                elif socket._is_over():
-                    yield from socket._close()  # pyright: ignore[reportGeneralTypeIssues]
-                    break
             buffers = self._free_buffers()
             if buffers is not None:
                 return buffers
-            if not closing:
+            lost = None
+            wait = False
+            for socket in self.active:
+                if socket.is_closing:
+                    lost = None
+                    wait = True
+                    break
+                if socket._is_over():
+                    lost = socket.owner
+                elif socket._may_be_lost() and ticks_diff(ticks_ms(), start) < LOST_MS:
+                    wait = True
+            if lost is not None:
+                lost.setblocking(False)
+                lost.close()
+            elif not wait:
                 raise ConnectError(
                     "all %d sockets are open; close one, or construct Modem(..., sockets=n)"
                     % len(self._pool),
@@ -210,7 +229,8 @@ class Clients:
                 yield from self._await_open(socket, ms, progress)
             socket._opened()
         except ModemError as e:
-            yield from self._give_up(client_id)
+            if modem.is_ready:
+                yield from self._give_up(client_id)
             raise socket.context._explain(e, host)
         self.dirty &= ~(1 << client_id)
 
@@ -233,7 +253,7 @@ class Clients:
         try:
             yield from self.close_id(client_id)
         except ModemError:
-            pass  # stays dirty; the error that led here says more
+            pass  # stays dirty: it is closed before it is used again
 
     def close_id(self, client_id):
         """Flow: AT+QSSLCLOSE. OK and ERROR both leave the ID free (3.5: not open is answered either way)."""

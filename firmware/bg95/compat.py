@@ -7,6 +7,7 @@ names. What is never wrapped stays without a connection: plain text is refused.
 
 import io
 import sys
+from time import ticks_ms
 
 from micropython import const
 
@@ -34,6 +35,7 @@ CERT_REQUIRED = const(2)
 
 _MP_STREAM_POLL = const(3)
 _MP_STREAM_CLOSE = const(4)
+_POLL_NVAL = const(32)
 
 _policy = None  # the SSLContext that was installed
 
@@ -211,14 +213,14 @@ def wrap(ctx, sock, server_side, server_hostname, handshake):
     # The module has one name for dialling, SNI and check (SSL 2.3.2, 1.6): the one that has to be proven.
     host = server_hostname or host
     timeout_ms = int(sock._timeout * 1000) if sock._timeout else None
-    flow = ctx._connect(host, port, BUFFER, timeout_ms)
     if not handshake:
+        opening = OpeningSocket(ctx, host, port, timeout_ms, sock._timeout)
         if "asyncio" in sys.modules:
             from . import aio
 
             aio.pump(ctx._modem)  # a program that opens in this way has nobody else who polls
-        return OpeningSocket(ctx._modem, flow, sock._timeout)
-    opened = ctx._modem.run(flow)
+        return opening
+    opened = ctx._modem.run(ctx._connect(host, port, BUFFER, timeout_ms))
     opened.settimeout(sock._timeout)
     return opened
 
@@ -226,15 +228,18 @@ def wrap(ctx, sock, server_side, server_hostname, handshake):
 class OpeningSocket(io.IOBase):
     """An SSLSocket that poll() opens meanwhile. Waits for it as its timeout says; then is one in all but type."""
 
-    def __init__(self, modem, flow, timeout):
-        self._modem = modem
-        self._job = Job(modem, flow)
+    def __init__(self, ctx, host, port, timeout_ms, timeout):
+        self._modem = ctx._modem
+        self.touched_at = ticks_ms()
         self._socket = None
         self._closed = False
         self._timeout = timeout
+        flow = ctx._connect(host, port, BUFFER, timeout_ms, None, self)
+        self._job = Job(ctx._modem, flow)
 
     def _opened(self):
         """The SSLSocket, or None where a non-blocking one would wait. Raises what the opening raised."""
+        self.touched_at = ticks_ms()
         if self._socket is None:
             if self._closed:
                 raise OSError(EBADF, "the socket is closed")
@@ -242,12 +247,16 @@ class OpeningSocket(io.IOBase):
                 self._modem.poll()
                 if self._timeout == 0:
                     break
-                self._modem.idle()
+                self._modem.rest()
             if not self._job.done:
                 return None
-            self._socket = self._job.result()
-            self._socket.settimeout(self._timeout)
+            self._take()
         return self._socket
+
+    def _take(self):
+        self._socket = self._job.result()
+        self._socket.owner = self._socket
+        self._socket.settimeout(self._timeout)
 
     def __getattr__(self, name):
         """The rest of a socket, once it is open."""
@@ -289,8 +298,7 @@ class OpeningSocket(io.IOBase):
         self._closed = True
         self._job.cancel()
         if self._socket is None and self._job.value is not None:
-            self._socket = self._job.result()
-            self._socket.settimeout(self._timeout)
+            self._take()
         if self._socket is not None:
             self._socket.close()
 
@@ -300,6 +308,9 @@ class OpeningSocket(io.IOBase):
             return 0
         if request != _MP_STREAM_POLL:
             return -EINVAL
+        if self._closed:
+            return _POLL_NVAL
+        self.touched_at = ticks_ms()
         if self._socket is None:
             ready = self._job.ioctl(request, arg)
             if not ready or self._job._error is not None:

@@ -15,7 +15,7 @@ from micropython import RingIO, const
 
 from . import at as _at
 from .errors import EIO, ENETDOWN, ENOTCONN, ETIMEDOUT, DisconnectedError
-from .limits import ANSWER_MS, FLUSH_MS, PROMPT_MS, RECV_MAX, RETRY_MS, SEND_MAX, SEND_MS
+from .limits import ANSWER_MS, FLUSH_MS, LOST_MS, PROMPT_MS, RECV_MAX, RETRY_MS, SEND_MAX, SEND_MS
 
 BUFFER = const(0)  # SSL 1.4: <access_mode>
 DIRECT_PUSH = const(1)
@@ -68,6 +68,9 @@ class Connection(io.IOBase):
         self._state = OPENING
         self._errno = 0
         self._why = ""
+        self.is_closing = False  # close() is under way
+        self.owner = self  # who is to close it: a compat.OpeningSocket until that is asked for it
+        self.touched_at = ticks_ms()  # when the application used it last
         self.open_error = -1  # of +QSSLOPEN
         self._op = IDLE
         # Receiving
@@ -99,7 +102,9 @@ class Connection(io.IOBase):
     # -- sink of the framer ------------------------------------------------------------------------
 
     def room(self):
-        """How many bytes put() can take."""
+        """How many bytes put() can take: any number where nobody will read them."""
+        if self._state >= FAILED or self.is_closing:
+            return RECV_MAX
         n = RECV_MAX + _HEADER - self._rx.any()
         if self._datagrams and not self._missing:
             n -= _HEADER
@@ -107,6 +112,8 @@ class Connection(io.IOBase):
 
     def put(self, buf, off, n):
         """Take received bytes."""
+        if self._state >= FAILED or self.is_closing:
+            return
         if self._datagrams:
             if not self._missing:
                 self._missing = self._at.framer.left
@@ -162,8 +169,19 @@ class Connection(io.IOBase):
             self._discard()
 
     def _is_over(self):
-        """Whether nothing can be sent or received any more."""
-        return self._state == FAILED or (self._state == ENDED and not self._rx.any())
+        """Whether nothing can be sent or received any more, or nobody is there who would."""
+        if self._state == FAILED or (self._state == ENDED and not self._rx.any()):
+            return True
+        return self._may_be_lost() and ticks_diff(ticks_ms(), self.owner.touched_at) >= LOST_MS
+
+    def _may_be_lost(self):
+        """Whether it can be told from a socket that rests: the peer closed it, or it was never asked for."""
+        return self._state >= ENDING or self.owner is not self
+
+    def _gone(self):
+        """close() has nothing more to do but free the client ID."""
+        self._state = CLOSED
+        self._discard()
 
     def _opened(self):
         if self._state == OPENING:
@@ -269,7 +287,7 @@ class Connection(io.IOBase):
             self._retry = True
             self._retry_at = ticks_add(ticks_ms(), RETRY_MS)
         elif self._state == ENDING:
-            self._discard()
+            self._src = None  # what was gathered stays, so that flush() can say that it is lost
         else:
             self._fail(ENOTCONN, "the module refused the data: the connection is gone")
 

@@ -245,7 +245,7 @@ class SSLContext:
 
         return wrap(self, sock, server_side, server_hostname, do_handshake_on_connect)
 
-    def _connect(self, host, port, mode, timeout_ms, progress=None):
+    def _connect(self, host, port, mode, timeout_ms, progress=None, owner=None):
         """Flow of connect()."""
         if isinstance(host, bytes):
             host = host.decode()  # MQTT clients are often given their broker so
@@ -257,7 +257,7 @@ class SSLContext:
         if self._verify and not self._psk and not self._want["ignorelocaltime"]:
             yield from self._modem.clock_set()
         yield from self._apply(_is_name(host))
-        opening = self._modem.sockets.open(self, address, port, mode, timeout_ms, progress)
+        opening = self._modem.sockets.open(self, address, port, mode, timeout_ms, progress, owner)
         return (yield from opening)
 
     def files(self):
@@ -297,12 +297,9 @@ class SSLContext:
         modem = self._modem
         other = modem.contexts[self.ssl_ctx_id] is not self
         modem.contexts[self.ssl_ctx_id] = self
-        if (
-            other
-            or self._epoch != modem.epoch
-            or (self._unsure and (yield from self._was_reset()))
-        ):
+        if other or self._epoch != modem.epoch or (self._unsure and (yield from self._was_reset())):
             self._applied = {}
+            self._psk_sent = False
             self._epoch = modem.epoch
         self._unsure = False
         if self._psk is not None and not self._psk_sent:

@@ -38,6 +38,7 @@ PROBE_MS = const(300)  # one AT while synchronising
 # --- the driver's own ---------------------------------------------------------------------------
 ASK_MS = const(1000)  # a waiting reader asks by itself this often: recv URCs get lost (field)
 RETRY_MS = const(200)  # pause after SEND FAIL (SSL 2.3.3: "retry later")
+LOST_MS = const(3000)  # nobody asks any more for what is not touched for so long
 FLUSH_MS = const(20)  # small writes wait this long for company
 TICK_MS = const(10)  # half of FLUSH_MS; rxbuf=4096 holds 44 ms even at 921600 bit/s
 

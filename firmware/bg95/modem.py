@@ -11,6 +11,7 @@ from micropython import RingIO, const
 from . import network, power
 from .at import AT
 from .clients import Clients
+from .errors import ENOBUFS, ModemError
 from .files import Files
 from .limits import ANSWER_MS, BAUDS, CFUN_MS, CLIENTS, CONTEXTS, ranged
 
@@ -129,12 +130,27 @@ class Modem:
             while True:
                 next(flow)
                 self.poll()
-                self.idle()
+                self.rest()
         except StopIteration as e:
             return e.value
         finally:
             flow.close()
             self.inside -= 1
+
+    def rest(self, socket=None):
+        """idle(), for a blocking call: of `socket`, or of a flow. Raises ModemError where what it waits for cannot come
+        before the application does something about another socket.
+        """
+        owner = self._at.raw_owner
+        if owner is None:
+            if self._at.framer.stalled:
+                raise ModemError(
+                    "pushed data fills its socket's buffer, and nothing else can pass: read it first",
+                    errno=ENOBUFS,
+                )
+        elif socket is not None and socket is not owner:
+            self._at.refuse()
+        self.idle()
 
     def background(self, timer):
         """Poll every 10 ms from `timer` (a machine.Timer), too, whenever no call of the driver is under way: what was

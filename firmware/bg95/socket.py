@@ -15,8 +15,8 @@ from . import at as _at
 from .connection import (
     BUFFER,
     CLOSED,
-    DIRECT_PUSH,
     ENDED,
+    ENDING,
     FAILED,
     IDLE,
     OPEN,
@@ -48,6 +48,12 @@ _POLL_HUP = const(16)
 _POLL_NVAL = const(32)
 
 
+def _within(buf, n):
+    """n, or len(buf) where n is less than 0 or more."""
+    size = len(buf)
+    return n if 0 <= n <= size else size
+
+
 class SSLSocket(Transparent):
     """One TLS or DTLS connection; made by SSLContext.connect().
 
@@ -63,7 +69,6 @@ class SSLSocket(Transparent):
         super().__init__(modem, context, client_id, mode, buffers)
         self._chunks = modem._chunks
         self._timeout_ms = -1  # -1 for ever, 0 not at all
-        self.is_closing = False  # close() is under way
         self._excess = 0  # bytes of a datagram that its reader had no room for
 
     # -- waiting -----------------------------------------------------------------------------------
@@ -98,7 +103,7 @@ class SSLSocket(Transparent):
                 return -1
             if self._timeout_ms > 0 and ticks_diff(ticks_ms(), start) >= self._timeout_ms:
                 raise TimeoutError("nothing received in %d ms" % self._timeout_ms)
-            self._modem.idle()
+            self._modem.rest(self)
 
     def _ask_again(self):
         """Who wants to read asks by itself once a second: modules lose recv URCs (field notes 3.2)."""
@@ -124,15 +129,7 @@ class SSLSocket(Transparent):
             ):
                 self._src = None  # not begun, or refused for now: nothing of it is on its way
                 raise TimeoutError("the module took no data in %d ms" % self._timeout_ms)
-            if (
-                self._at.framer.stalled
-                and self._at.framer.sink is self
-                and self._mode == DIRECT_PUSH
-            ):
-                raise ModemError(
-                    "read first: pushed data fills the buffer, nothing else can pass", errno=ENOBUFS
-                )
-            self._modem.idle()
+            self._modem.rest(self)
         if self._state != OPEN:
             if self._state < FAILED:
                 raise DisconnectedError("the peer closed the connection", errno=ECONNRESET)
@@ -184,7 +181,8 @@ class SSLSocket(Transparent):
 
     def _recv_into(self, buf, nbytes):
         self._check_open()
-        n = self._next(nbytes or len(buf))
+        want = _within(buf, nbytes or -1)
+        n = self._next(want) if want else 0
         if n > 0:
             self._take(buf, 0, n)
             self._drop_excess()
@@ -194,7 +192,7 @@ class SSLSocket(Transparent):
         """Fill buf (or its first `nbytes`), waiting for all of it. Returns the count; short only at the end of the
         stream, on a timeout, or without blocking. None where a non-blocking socket has nothing. No allocation.
         """
-        want = len(buf) if nbytes < 0 else nbytes
+        want = _within(buf, nbytes)
         if self._datagrams:
             return self.recv_into(buf, want)
         self._modem.inside += 1
@@ -253,7 +251,7 @@ class SSLSocket(Transparent):
 
     def _recv(self, n):
         self._check_open()
-        got = self._next(n)
+        got = self._next(n) if n else 0
         if got < 0:
             return None
         buf = bytearray(got)
@@ -292,8 +290,8 @@ class SSLSocket(Transparent):
             n = len(buf) if off is None else off
             off = 0
         off = off or 0
-        if n > len(buf) - off:
-            n = len(buf) - off
+        if not 0 <= n <= len(buf) - off:
+            n = max(0, len(buf) - off)
         self._modem.inside += 1
         try:
             return self._write(buf, off, n)
@@ -303,8 +301,7 @@ class SSLSocket(Transparent):
     def _write(self, buf, off, n):
         self._check_open()
         if self._state != OPEN:
-            self._wait_sent()
-            self._raise_closing()
+            self._wait_sent()  # raises
         if self._datagrams:
             return self._write_datagram(buf, off, n)
         if self._w and self.flush_ms and ticks_diff(ticks_ms(), self._wrote_at) >= self.flush_ms:
@@ -328,6 +325,8 @@ class SSLSocket(Transparent):
     def _write_datagram(self, buf, off, n):
         if n > SEND_MAX:
             raise ModemError("a datagram is at most %d bytes" % SEND_MAX, errno=EMSGSIZE)
+        if not n:
+            return 0  # the module sends no empty ones
         if not self._wait_sent():
             return None
         if self._timeout_ms == 0:
@@ -401,9 +400,6 @@ class SSLSocket(Transparent):
             return None
         return n
 
-    def _raise_closing(self):
-        raise DisconnectedError("the peer closed the connection", errno=ECONNRESET)
-
     def _flush(self):
         if not self._wait_sent():
             return False
@@ -415,7 +411,7 @@ class SSLSocket(Transparent):
     def flush(self):
         """Send what was gathered and wait until the module has taken it (SEND OK). No allocation."""
         self._check_open()
-        if self._state == OPEN:
+        if self._w or (self._state != ENDING and self._state != ENDED):
             self._modem.inside += 1
             try:
                 self._flush()
@@ -427,13 +423,19 @@ class SSLSocket(Transparent):
         return self.write(buf)
 
     def sendall(self, buf):
-        """Write all of buf and flush."""
-        self.write(buf)
+        """Write all of buf and flush. ENOBUFS where a non-blocking socket has not room for all of it."""
+        if isinstance(buf, str):
+            buf = buf.encode()
+        if self.write(buf) != len(buf):
+            raise ModemError(
+                "only a part was written; a non-blocking socket has write()", errno=ENOBUFS
+            )
         self.flush()
 
     # -- the rest of a socket ------------------------------------------------------------------------
 
     def _check_open(self):
+        self.touched_at = ticks_ms()
         if self._state == CLOSED or self.is_closing:
             raise DisconnectedError("the socket is closed", errno=EBADF)
 
@@ -473,6 +475,7 @@ class SSLSocket(Transparent):
         return -EINVAL
 
     def _poll(self, events):
+        self.touched_at = ticks_ms()
         self._modem.poll()
         if self.is_closing:
             return _POLL_NVAL
@@ -483,10 +486,11 @@ class SSLSocket(Transparent):
             ready |= events & _POLL_RD
         elif events & _POLL_RD:
             self._ask_again()
-        if self._state == OPEN and self._w < SEND_MAX and not (self._datagrams and self._src):
-            ready |= events & _POLL_WR
+        if self._state != OPEN or (
+            self._w < SEND_MAX and not (self._datagrams and self._src is not None)
+        ):
+            ready |= events & _POLL_WR  # also where write() would raise at once
         if self._state >= ENDED:
-            ready |= events & _POLL_WR
             ready |= _POLL_HUP if self._state == ENDED else _POLL_ERR
         return ready
 
@@ -513,7 +517,7 @@ class SSLSocket(Transparent):
     def _switch(self, mode):
         """Flow: change the access mode (SSL 1.4; TCP/IP 2.1.11)."""
         yield from self._drain()
-        if self._mode == TRANSPARENT and mode != TRANSPARENT:
+        if mode != TRANSPARENT:
             yield from self._leave_raw()
         if self._mode == mode:
             return
@@ -540,40 +544,31 @@ class SSLSocket(Transparent):
 
     def close(self):
         """Send what was gathered, close the connection (AT+QSSLCLOSE) and free the client ID. Blocks up to 10 s for
-        each; a non-blocking socket leaves it to poll(). Closing twice is harmless. No error: what is closed cannot
+        each; a non-blocking socket leaves it to poll(), as any does while another has the port (transparent mode).
+        Closing twice is harmless. No error: what is closed cannot
         fail any more. What a peer does not take in 10 s is lost, so flush() first where that matters.
         """
         if self._state == CLOSED or self.is_closing:
             return None
         self.is_closing = True
-        if self._timeout_ms == 0:
+        owner = self._at.raw_owner
+        if self._timeout_ms == 0 or (owner is not None and owner is not self):
             Job(self._modem, self._close())
             return None
-        return self._modem.run(self._close())
+        try:
+            return self._modem.run(self._close())
+        except ModemError:
+            return None  # pushed data of another socket is in the way: poll() goes on
 
     def _close(self):
         """Flow of close()."""
-        clients = self._modem.sockets
         self.is_closing = True
-        cancelled = False
         try:
             if self._state == OPEN:
-                try:
-                    yield from self._drain(CLOSE_S * 1000)
-                except TimeoutError:
-                    pass
-            if self._at.raw_owner is self:
-                yield from self._leave_raw()
-            self._state = CLOSED
-            yield from clients.close_id(self.client_id)
-        except ModemError:
-            pass  # the ID stays marked as dirty, and is closed before it is used again
+                yield from self._drain(CLOSE_S * 1000)
+        except TimeoutError:
+            pass
         except GeneratorExit:
-            cancelled = True
-            Job(self._modem, clients.abandon(self))
+            Job(self._modem, self._modem.sockets.close(self))
             raise
-        finally:
-            self._state = CLOSED
-            self._discard()
-            if not cancelled:
-                clients.release(self)
+        yield from self._modem.sockets.close(self)

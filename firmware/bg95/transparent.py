@@ -39,7 +39,9 @@ class Transparent(Connection):
 
     def _enter_raw(self):
         self._mode = TRANSPARENT
-        self._pluses = -1
+        # Nobody knows whether the module counts its silence from here or from the command
+        self._pluses = 0
+        self._at.last_out = ticks_ms()
         self._held = self._leaving = 0
         self._at.raw_owner = self
         self._at.framer.raw(self)
@@ -155,8 +157,8 @@ class Transparent(Connection):
 
     def _leave_raw(self):
         """Flow: back to command mode; the connection goes on in buffer access mode, if it still lives."""
-        self._in_doubt = False
-        if not self._leaving:
-            self._leaving = _GUARD
         while self._at.raw_owner is self:
+            self._in_doubt = False
+            if not self._leaving:
+                self._leaving = _GUARD
             yield

@@ -1,0 +1,158 @@
+"""All sockets share one port: who cannot go on says so, instead of waiting for ever; who is done lets go of it."""
+
+import pytest
+import world as w
+
+import bg95
+
+
+@pytest.fixture
+def world(authority):
+    world = w.World()
+    world.serve(8883, authority.server(w.HOST))
+    world.talker = world.serve(8884, authority.server(w.HOST))
+    world.context = world.up(authority)
+    idle = world.modem.idle
+
+    def idle_for_an_hour_at_most():
+        assert world.host.now < 3600, "waits for ever"
+        idle()
+
+    world.modem.idle = idle_for_an_hour_at_most
+    return world
+
+
+def connect(world, mode=bg95.BUFFER):
+    return world.context.connect(w.HOST, 8883, mode=mode)
+
+
+def pushed_at(world):
+    """A socket with more pushed data than its buffer holds."""
+    sock = world.context.connect(w.HOST, 8884, mode=bg95.DIRECT_PUSH)
+    world.talker.say(bytes(9000))
+    return sock
+
+
+def interrupted(world, call, after):
+    """Call it and press Ctrl-C at its `after`th wait."""
+    idle, waits = world.modem.idle, []
+
+    def wait():
+        waits.append(1)
+        if len(waits) == after:
+            raise KeyboardInterrupt
+        idle()
+
+    world.modem.idle = wait
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            call()
+    finally:
+        world.modem.idle = idle
+
+
+WAITING = {
+    "read": lambda world, other: other.read(1),
+    "flush": lambda world, other: (other.write(b"x"), other.flush()),
+    "large write": lambda world, other: other.write(bytes(5000)),
+    "command": lambda world, other: world.modem.command("AT"),
+    "open": lambda world, other: connect(world),
+}
+
+
+@pytest.mark.parametrize("call", WAITING)
+def test_pushed_data_that_nobody_reads_is_named_by_who_waits_behind_it(world, call):
+    other = connect(world)
+    pushed = pushed_at(world)
+    world.sleep(1)
+    with pytest.raises(bg95.ModemError, match="read it first") as refused:
+        WAITING[call](world, other)
+    assert refused.value.errno == 105
+    assert pushed.read(9000) == bytes(9000)
+    assert world.modem.command("AT") == []
+    connect(world).close()
+
+
+def test_what_was_pushed_and_not_read_keeps_no_socket_from_closing(world):
+    other = connect(world)
+    pushed = pushed_at(world)
+    world.sleep(1)
+    other.close()
+    pushed.close()
+    world.sleep(1)
+    assert world.modem.ssl_sockets() == []
+    assert not world.modem.sockets.active
+
+
+@pytest.mark.parametrize("call", WAITING)
+def test_transparent_mode_is_named_by_who_waits_for_the_port(world, call):
+    other = connect(world)
+    transparent = connect(world, bg95.TRANSPARENT)
+    with pytest.raises(bg95.ModemError, match="transparent mode") as refused:
+        WAITING[call](world, other)
+    assert refused.value.errno == 16
+    transparent.write(b"ping")
+    assert transparent.read(4) == b"ping"
+
+
+def test_a_socket_without_blocking_waits_for_the_port_as_for_data(world):
+    other = connect(world)
+    connect(world, bg95.TRANSPARENT)
+    other.setblocking(False)
+    assert other.read(1) is None
+    assert other.write(b"x") == 1
+
+
+def test_a_socket_closed_while_another_has_the_port_is_closed_after_it(world):
+    other = connect(world)
+    transparent = connect(world, bg95.TRANSPARENT)
+    start = world.host.now
+    other.close()
+    assert world.host.now - start < 1
+    transparent.write(b"ping")
+    assert transparent.read(4) == b"ping"
+    transparent.close()
+    world.sleep(1)
+    assert world.modem.ssl_sockets() == []
+    assert world.modem.sockets.dirty == 0
+
+
+@pytest.mark.parametrize("after", [1, 600, 1200, 2000])
+def test_ctrl_c_while_transparent_mode_is_closed_leaves_the_port_usable(world, after):
+    """`after`: milliseconds, of the two silences around +++."""
+    sock = connect(world, bg95.TRANSPARENT)
+    interrupted(world, sock.close, after)
+    world.sleep(3)
+    assert world.modem.ssl_sockets() == []
+    connect(world).close()
+
+
+def test_transparent_mode_can_be_left_as_soon_as_it_was_entered(world):
+    """The module's second of silence starts with CONNECT, however long that took."""
+    sock = connect(world, bg95.TRANSPARENT)
+    sock.mode = bg95.BUFFER
+    sock.write(b"ping")
+    assert sock.read(4) == b"ping"
+    sock.close()
+
+
+def test_plus_signs_are_data_from_the_first_byte_on(world):
+    sock = connect(world, bg95.TRANSPARENT)
+    sock.write(b"+++")
+    world.sleep(3)
+    sock.settimeout(5)
+    assert sock.read(3) == b"+++"
+
+
+def test_closing_after_the_module_was_switched_off_takes_no_time(authority):
+    world = w.World(pins=True)
+    world.serve(8883, authority.server(w.HOST))
+    sock = world.up(authority).connect(w.HOST, 8883)
+    sock.write(b"too late")
+    world.modem.power_off()
+    start = world.host.now
+    with pytest.raises(bg95.DisconnectedError):
+        sock.flush()
+    sock.close()
+    assert world.host.now - start < 1
+    assert not world.modem.sockets.active
