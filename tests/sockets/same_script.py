@@ -7,6 +7,7 @@ test_same_as_micropython.py.
 
 import asyncio
 import errno
+import json
 import select
 import socket
 import ssl
@@ -80,6 +81,105 @@ def end_of_stream():
     say(s.read(4), s.readinto(buf), bytes(buf[:6]))
     say(s.read(1), s.read(), s.readinto(buf), s.readline())
     s.close()
+
+
+def sizes():
+    """More than there is room for, nothing at all, offsets behind the end."""
+    s = connect("echo")
+    buf = bytearray(4)
+    s.write(b"abcdef")
+    say(s.readinto(buf, 6), buf, s.readinto(bytearray(2), 1), s.read(1))
+    say(s.readinto(bytearray(0)), s.readinto(buf, 0), buf)
+    say(s.write(b"abc", 5, 2), s.write(b"abc", 1, 9), s.read(2), s.write(b"", 3))
+    say(s.write("s\xe4ge", 3), s.read(3), s.write(memoryview(b"abcdef")[2:4]), s.read(2))
+    s.close()
+
+
+def lines():
+    s = connect("three lines, then the end")
+    say(s.readline(3), s.readline(), s.readline(9), s.readline(), s.readline())
+    s.close()
+
+
+def parsed():
+    """Other code reads it as a stream."""
+    s = connect("json, then the end")
+    say(json.load(s), s.read())
+    s.close()
+    s = connect("echo")
+    print("printed", file=s)
+    say(s.readline())
+    s.close()
+
+
+def much():
+    """100 KB one way, while the other way is full as well."""
+    s = connect("echo")
+    s.setblocking(False)
+    block = bytes(range(256)) * 4
+    sent = got = wrong = 0
+    while got < 102400:
+        if sent < 102400 and sent - got < 8192:
+            at = sent % len(block)
+            n = s.write(memoryview(block)[at:])
+            sent += n or 0
+        piece = s.read(700)
+        if piece is None:
+            time.sleep_ms(1)
+            continue
+        at = got % 256
+        wrong += piece != block[at : at + len(piece)]
+        got += len(piece)
+    say(sent, got, wrong)
+    s.close()
+
+
+def several_pollers():
+    one, two = connect("when told"), connect("when told")
+    three = connect("ten bytes, then the end")
+    poller = select.poll()
+    poller.register(one, select.POLLIN)
+    poller.register(two, select.POLLIN)
+    say(poller.poll(0) == [])
+    two.write(b"go\n")
+    say([s is two for s, _ in poller.poll(PATIENCE_MS)], [s is two for s, *_ in poller.ipoll(0)])
+    other = select.poll()
+    other.register(three)
+    within(lambda: other.poll(0)[0][1] & select.POLLIN)
+    say(three.read(10))
+    poller.unregister(two)
+    say(poller.poll(0) == [], two.read(3))
+    poller.register(three, select.POLLIN)
+    say([s is three for s, _ in poller.poll(PATIENCE_MS)], three.read(1))
+    for s in (one, two, three):
+        s.close()
+
+
+def without_goodbye():
+    """The peer's TCP ends, its TLS does not."""
+    s = connect("four bytes, then only a FIN")
+    say(s.read(4), error_of(s.read, 1))
+    s.close()
+
+
+def writing_at_the_end():
+    """Who only writes hears of it, too, with the rest unread."""
+    s = connect("ten bytes, then the end")
+    say(s.read(4))
+    say("write", within(lambda: fails(s.write, b"x" * 1460)))
+    poller = select.poll()
+    poller.register(s, select.POLLOUT)
+    say(poller.poll(PATIENCE_MS) != [])
+    s.close()
+
+
+def reused():
+    """More connections than there are at a time."""
+    for _ in range(6):
+        s = connect("echo")
+        s.write(b"once")
+        say(s.read(4))
+        s.close()
 
 
 def half_read():
@@ -220,6 +320,108 @@ async def streams():
     await writer.wait_closed()
 
 
+async def streams_both_ways():
+    """One task writes, another reads the same connection."""
+    reader, writer = await asyncio.open_connection(HOST, PORT, ssl=context, server_hostname=NAME)
+    writer.write(b"echo\n")
+    block = bytes(range(256)) * 8
+
+    async def send():
+        for _ in range(10):
+            writer.write(block)
+            await writer.drain()
+
+    sending = asyncio.create_task(send())
+    right = 0
+    for _ in range(10):
+        right += await reader.readexactly(len(block)) == block
+    await sending
+    say(right)
+    writer.close()
+    await writer.wait_closed()
+
+
+async def streams_cancelled():
+    """In each of its phases; what was cancelled loses nothing of what comes later."""
+    reader, writer = await asyncio.open_connection(HOST, PORT, ssl=context, server_hostname=NAME)
+    writer.write(b"echo\n")
+    await writer.drain()
+    for wait in (lambda: reader.read(4), reader.readline, lambda: reader.readexactly(4)):
+        task = asyncio.create_task(wait())
+        await asyncio.sleep_ms(5)
+        task.cancel()
+        try:
+            say(await task)
+        except asyncio.CancelledError:
+            say("cancelled")
+    try:
+        await asyncio.wait_for(reader.read(-1), 0.05)
+    except asyncio.TimeoutError:
+        say("timeout")
+    for ms in (0, 1):
+        writer.write(b"x" * 3000)
+        try:
+            await asyncio.wait_for_ms(writer.drain(), ms)
+        except asyncio.TimeoutError:
+            pass
+        await writer.drain()
+        say(len(await reader.readexactly(3000)))
+    writer.close()
+    await writer.wait_closed()
+
+
+async def streams_stalled():
+    """The peer takes nothing: the writer waits, and can be cancelled; closing does not wait for ever."""
+    reader, writer = await asyncio.open_connection(HOST, PORT, ssl=context, server_hostname=NAME)
+    writer.write(b"nothing\n")
+    await writer.drain()
+
+    async def send():
+        while True:
+            writer.write(bytes(4096))
+            await writer.drain()
+
+    try:
+        await asyncio.wait_for(send(), 1)
+    except asyncio.TimeoutError:
+        say("timeout")
+    writer.s.close()
+
+
+async def streams_closed_by_another_task():
+    """Who waits for data is woken."""
+    reader, writer = await asyncio.open_connection(HOST, PORT, ssl=context, server_hostname=NAME)
+    writer.write(b"nothing\n")
+    await writer.drain()
+    task = asyncio.create_task(reader.read(1))
+    await asyncio.sleep_ms(20)
+    writer.close()
+    await writer.wait_closed()
+    try:
+        say(await task)
+    except OSError:
+        say("OSError")
+
+
+async def streams_written_at_the_end():
+    reader, writer = await asyncio.open_connection(HOST, PORT, ssl=context, server_hostname=NAME)
+    writer.write(b"ten bytes, then the end\n")
+    await writer.drain()
+    say(await reader.read(4))
+    failed = False
+    for _ in range(500):
+        try:
+            writer.write(bytes(1460))
+            await asyncio.wait_for(writer.drain(), 5)
+        except OSError:
+            failed = True
+            break
+        await asyncio.sleep_ms(10)
+    say(failed)
+    writer.out_buf = b""
+    await writer.wait_closed()
+
+
 async def streams_at_the_end():
     reader, writer = await asyncio.open_connection(HOST, PORT, ssl=context, server_hostname=NAME)
     writer.write(b"ten bytes, then the end\n")
@@ -259,7 +461,20 @@ play(
         peer_reset,
         closed,
         closed_after_writing,
+        sizes,
+        lines,
+        parsed,
+        much,
+        several_pollers,
+        without_goodbye,
+        writing_at_the_end,
+        reused,
         streams,
+        streams_both_ways,
+        streams_cancelled,
+        streams_stalled,
+        streams_closed_by_another_task,
+        streams_written_at_the_end,
         streams_at_the_end,
         refused,
         short_writes,

@@ -19,7 +19,7 @@ HEAP = "512k"  # the script is compiled in the VM
 
 OVER_THE_MODEM = """
 import bg95
-modem = bg95.Modem(UART(), sockets=2)
+modem = bg95.Modem(UART(), sockets=3)
 modem.active(True)
 modem.connect("iot")
 ctx = bg95.SSLContext(modem, 1)
@@ -53,6 +53,10 @@ class Menu:
                 peer.send(data)
         elif what == b"ten bytes, then the end":
             peer.send(b"0123456789")
+        elif what == b"three lines, then the end":
+            peer.send(b"first\nsecond\nthird, not ended")
+        elif what == b"json, then the end":
+            peer.send(b'{"temperature": [21, 22]} ')
         elif what == b"when told":
             while self._line(peer):
                 peer.send(b"now")
@@ -62,6 +66,9 @@ class Menu:
         elif what == b"four bytes, then a reset":
             peer.send(b"abcd")
             reset_after(0)(peer)
+        elif what == b"four bytes, then only a FIN":
+            peer.send(b"abcd")
+            peer.cut()
         elif what == b"tell how much came":
             self.count = len(self._rest)
             while data := peer.recv():

@@ -57,6 +57,10 @@ class Peer:
         # The TCP call: SSLSocket.shutdown() would throw the TLS state away.
         socket.socket.shutdown(self._tls, socket.SHUT_WR)
 
+    def cut(self) -> None:
+        """End the connection with a FIN, without a TLS goodbye."""
+        socket.socket.shutdown(self._tls, socket.SHUT_WR)
+
     def reset(self) -> None:
         """Drop the connection with a TCP RST, without a TLS goodbye."""
         self._tls.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
