@@ -215,6 +215,17 @@ def test_the_page_shows_what_was_refused_first_and_every_record(file):
     assert page.shown.count("AT+QSSLSEND=0,18") == 2
 
 
+def test_payload_of_every_mode_is_drawn():
+    """Of direct push it comes with a URC."""
+    records = [
+        Record(0, "host", size=1000),
+        Record(1, "urc", size=300),
+        Record(2, "module", size=40),
+    ]
+    shown = Page(picture(records, until=2)).shown
+    assert "sent 1,000 B" in shown and "received 340 B" in shown
+
+
 def test_the_picture_of_a_long_trace_stays_small():
     records = []
     for number in range(20_000):
@@ -226,7 +237,7 @@ def test_the_picture_of_a_long_trace_stays_small():
 @pytest.mark.parametrize("seconds", [0, 0.004, 0.9, 1, 7, 59.9, 3600, 1e6])
 def test_the_axis_has_few_round_ticks(seconds):
     drawn = picture([Record(0, "host", "AT")], until=seconds)
-    ticks = [float(tick) for tick in re.findall(r">([\d.e+]+) m?s</text>", drawn)]
+    ticks = [float(tick) for tick, _ in re.findall(r">([\d.e+]+)( m?s)?</text>", drawn)]
     assert 2 <= len(ticks) <= 7 and ticks[0] == 0
     step = ticks[1]
     assert round(step / 10 ** math.floor(math.log10(step) + 1e-9), 6) in (1, 2, 5)

@@ -30,6 +30,7 @@ def lab() -> Iterator[Lab]:
 @pytest.fixture
 def rig(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Rig]:
     """The rig, with the features that the test is marked with; records the AT line for the report."""
+    request.node.user_properties.append(("rig", lab.settings.rig))
     if lab.broken:
         pytest.skip(f"the rig is broken: {lab.broken}")
     try:
@@ -41,7 +42,6 @@ def rig(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Rig]:
             pytest.skip(f"rig {started.name} has no feature {feature}")
     before = lab.trace_size()
     yield started
-    request.node.user_properties.append(("rig", started.name))
     if "timing" not in started.features:
         request.node.user_properties.append(("times", "this PC's, not those of hardware"))
     request.node.user_properties.append(("at_trace", lab.trace_since(before)))
@@ -81,10 +81,8 @@ def modem(board: Board, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Bo
     lab.go_online()
     yield board
     if not lab.broken:
-        board.run("import gc; gc.collect()")
-        request.node.user_properties.append(
-            ("heap taken after the test, B", board.value("gc.mem_alloc()"))
-        )
+        taken = board.value("[gc := __import__('gc'), gc.collect(), gc.mem_alloc()][-1]")
+        request.node.user_properties.append(("heap taken after the test, B", taken))
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,8 @@ def _reason(report: pytest.TestReport) -> tuple[str, str]:
     if crash is None:
         return report.longreprtext, ""
     printed = "".join(f"\n--- {title} ---\n{text}" for title, text in report.sections)
-    return crash.message, report.longreprtext + printed
+    where = report.longreprtext if "\n" in report.longreprtext else ""  # pytest.fail(pytrace=False)
+    return crash.message.removeprefix("Failed: "), where + printed
 
 
 def _note_properties(result: Result, properties: list[tuple[str, object]]) -> None:
@@ -127,11 +128,14 @@ def _sections(title: str, results: list[Result]) -> str:
 
 def _section(result: Result) -> str:
     where = f" in {result.phase}" if result.outcome == "failed" and result.phase else ""
+    seconds = f", {result.seconds:.2f} s" if result.seconds >= 0.005 else ""
     parts = [
-        f'<section class="{result.outcome}"><h3>{html.escape(result.name)}</h3>',
-        f"<p>{result.outcome}{where}, {result.seconds:.2f} s</p>",
+        f'<section class="{result.outcome}"><h3>{_broken(result.name)}</h3>',
+        f"<p>{result.outcome}{where}{seconds}</p>",
     ]
-    if result.reason:
+    if result.reason and result.outcome == "skipped":
+        parts.append(f"<p>{html.escape(result.reason)}</p>")
+    elif result.reason:
         parts.append(f'<pre class="why">{html.escape(result.reason)}</pre>')
     if result.details:
         parts.append(_folded("where it happened", f"<pre>{html.escape(result.details)}</pre>"))
@@ -142,26 +146,36 @@ def _section(result: Result) -> str:
     return "\n".join([*parts, "</section>"])
 
 
+def _broken(name: str) -> str:
+    """A test's name that a narrow screen can break where its words end."""
+    return html.escape(name).replace("_", "_<wbr>")
+
+
 def _folded(title: str, content: str, is_open: bool = False) -> str:
     opened = " open" if is_open else ""
     return f"<details{opened}><summary>{html.escape(title)}</summary>{content}</details>"
 
 
 def _bars(results: list[Result], about_times: str) -> str:
-    """Every number that tests recorded, in the order of the tests; those of one name to one scale."""
+    """Every number that tests recorded, in the order of the tests; those of one name to one scale.
+
+    The shortest plots come first.
+    """
     kinds: dict[str, list[tuple[str, float]]] = {}
     for result in results:
         for name, value in result.numbers.items():
             kinds.setdefault(name, []).append((result.name, value))
     figures = []
-    for name, rows in kinds.items():
+    for name, rows in sorted(kinds.items(), key=lambda kind: len(kind[1])):
         most = max(abs(value) for _, value in rows) or 1
         drawn = "".join(
-            f'<div class="bar"><code>{html.escape(test)}</code>'
+            f'<div class="bar"><code>{_broken(test)}</code>'
             f'<div><i style="width:{100 * abs(value) / most:.1f}%"></i></div><b>{value:,.0f}</b></div>'
             for test, value in rows
         )
-        note = f"<p>Times: {html.escape(about_times)}</p>" if about_times and "/s" in name else ""
+        unit = name.rpartition(", ")[2]
+        is_time = "/s" in unit or unit in ("s", "ms", "us")
+        note = f"<p>Times: {html.escape(about_times)}</p>" if about_times and is_time else ""
         figures.append(
             f'<figure class="bars"><figcaption>{html.escape(name)}</figcaption>{note}{drawn}</figure>'
         )

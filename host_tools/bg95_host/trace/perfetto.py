@@ -36,7 +36,7 @@ def perfetto(records: Sequence[Record]) -> dict[str, Any]:
             events.append(_event("i", record.time, process, record.direction, record.shown, s="t"))
         if record.size:
             sums = payload[record.module]
-            sums["sent" if record.direction == "host" else "received"] += record.size
+            sums["sent" if record.sender == "host" else "received"] += record.size
             name = "payload bytes"  # shown as "payload bytes sent", "payload bytes received"
             events.append(_event("C", record.time, process, _COMMANDS, name, args=dict(sums)))
     return {"traceEvents": events, "displayTimeUnit": "ms"}

@@ -77,7 +77,7 @@ def _curve(records: Iterable[Record], side: str, total: float) -> str:
     sums: dict[int, int] = {}
     size = 0
     for record in records:
-        if record.direction == side and record.size:
+        if record.sender == side and record.size:
             size += record.size
             sums[round(_STEPS * record.time / total)] = size
     steps = "".join(f"H{x}V{100 - 100 * part / size:.1f}" for x, part in sums.items())
@@ -89,13 +89,13 @@ def _curve(records: Iterable[Record], side: str, total: float) -> str:
 
 def _axis(total: float, step: float) -> str:
     scale, unit = (1000, "ms") if total < 1 else (1, "s")
+    last = math.floor(total / step + 1e-9)
     labels = []
-    for number in range(math.floor(total / step + 1e-9) + 1):
+    for number in range(last + 1):
         x = 100 * number * step / total
         anchor = "start" if number == 0 else "end" if x > 95 else "middle"
-        labels.append(
-            f'<text x="{x:.2f}%" y="12" text-anchor="{anchor}">{number * step * scale:g} {unit}</text>'
-        )
+        text = f"{number * step * scale:g}" + f" {unit}" * (number == last)
+        labels.append(f'<text x="{x:.2f}%" y="12" text-anchor="{anchor}">{text}</text>')
     return f'<span class="name"></span><svg class="axis">{"".join(labels)}</svg>'
 
 
@@ -106,4 +106,4 @@ def _step(total: float) -> float:
 
 
 def _sum(records: Iterable[Record], side: str) -> int:
-    return sum(record.size for record in records if record.direction == side)
+    return sum(record.size for record in records if record.sender == side)

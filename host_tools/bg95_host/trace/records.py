@@ -53,6 +53,11 @@ class Record:
         return " ".join(parts)
 
     @property
+    def sender(self) -> str:
+        """Whose payload `size` counts: host or module (direct push sends it with a URC)."""
+        return "host" if self.direction == "host" else "module"
+
+    @property
     def is_refusal(self) -> bool:
         """Whether this is the module's final result of a command that failed."""
         return self.direction == "module" and bool(_REFUSAL.match(self.text))

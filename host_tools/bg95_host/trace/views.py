@@ -44,8 +44,8 @@ def summary(records: Sequence[Record]) -> str:
     """One sentence: how many commands, how many failed, how much payload, how long."""
     commands = spans(records)
     failed = sum(span.failed for span in commands)
-    sent = sum(record.size for record in records if record.direction == "host")
-    received = sum(record.size for record in records if record.direction in ("module", "urc"))
+    sent = sum(record.size for record in records if record.sender == "host")
+    received = sum(record.size for record in records if record.sender == "module")
     return (
         f"{len(commands):,} command{'s' * (len(commands) != 1)} ({failed:,} failed), "
         f"{sent:,} bytes out, {received:,} in, {duration(records):.3f} s"
