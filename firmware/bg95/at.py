@@ -54,15 +54,24 @@ _BARRIERS = const(3)
 _FILL = b"\r" * 64
 
 
+def _writer(uart):
+    """write(buf, off, n) of the UART. One written in Python may only have write(buf), which costs a view a piece."""
+    try:
+        uart.write(b"", 0, 0)
+    except TypeError:
+        return lambda buf, off, n: uart.write(memoryview(buf)[off : off + n])
+    return uart.write
+
+
 class AT:
     """One AT port on a UART. `poll()` moves it on; it never blocks and never allocates.
 
-    uart: any(), readinto(buf, n), write(buf, off, n). size: longest line, bytes.
+    uart: any(), readinto(buf, n), write(buf, off, n) or write(buf). size: longest line, bytes.
     """
 
     def __init__(self, uart, size=1024):
         self.framer = framer.Framer(uart, size)
-        self._write = uart.write
+        self._write = _writer(uart)
         self._command = bytearray(COMMAND_MAX)  # the line being built by put()
         self._n = 0
         self._out = None  # what is being written to the UART: buffer, next byte, end

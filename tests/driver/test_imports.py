@@ -3,6 +3,7 @@
 import ast
 
 import pytest
+import vm
 
 from bg95_host.compat import FIRMWARE
 
@@ -36,3 +37,20 @@ def test_a_driver_file_imports_only_what_micropython_has(path):
 
 def test_there_are_files_to_look_at():
     assert len(FILES) > 10
+
+
+ONE_ARGUMENT = """
+class Plain(UART):
+    def write(self, buf):
+        return self._file.write(buf)
+
+import bg95
+modem = bg95.Modem(Plain())
+modem.active(True)
+print(modem.files.upload("any.bin", bytes(range(256)) * 3), ("any.bin", 768) in modem.files.list())
+"""
+
+
+def test_a_uart_written_in_python_needs_no_more_than_is_documented(sim, options):
+    """machine.UART documents write(buf); what native streams take besides makes writing free of allocations."""
+    assert vm.run(ONE_ARGUMENT, sim, options) == "True True\n"
