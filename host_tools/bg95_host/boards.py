@@ -1,12 +1,19 @@
 """The boards of `boards/`: one folder a board, described by its board.toml."""
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from typing_extensions import Self
 
+from bg95_host import mpy
 from bg95_host.errors import ToolError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -16,6 +23,13 @@ else:
 REPOSITORY = Path(__file__).resolve().parents[2]
 BOARDS = REPOSITORY / "boards"
 FIRMWARE = REPOSITORY / "firmware"
+
+
+def _known(arch: str) -> str:
+    if arch not in mpy.ARCHITECTURES:
+        raise ValueError(f"mpy-cross knows {', '.join(filter(None, mpy.ARCHITECTURES))}")
+    return arch
+
 
 Gpio = Annotated[int, Field(ge=0, le=63)]
 
@@ -30,7 +44,13 @@ class Flash(_Table):
     size: int = Field(gt=0)
     fs_offset: int = Field(ge=0)
     fs_size: int = Field(gt=0)
-    block_size: int = 4096
+    block_size: int = Field(default=4096, gt=0)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.fs_offset + self.fs_size > self.size or self.fs_size % self.block_size:
+            raise ValueError("the file system has to lie inside, and be a number of whole blocks")
+        return self
 
 
 class Uart(_Table):
@@ -71,13 +91,20 @@ class Board(_Table):
     name: str
     mcu: Literal["unix", "rp2040", "rp2350", "esp32", "esp32s3", "esp32c3"]
     port: Literal["unix", "rp2", "esp32"]
-    arch: str
+    arch: Annotated[str, AfterValidator(_known)]
     machine: str
     heap: int = Field(default=196608, gt=0)
     flash: Flash
     uart: Uart
     pins: Pins
     folder: Path
+
+    @model_validator(mode="after")
+    def _wired_once(self) -> Self:
+        gpios = [self.uart.tx, self.uart.rx, *(pin.gpio for _, pin in self.pins if pin)]
+        if twice := {str(gpio) for gpio in gpios if gpios.count(gpio) > 1}:
+            raise ValueError(f"GPIO {', '.join(sorted(twice))} has two uses")
+        return self
 
     @property
     def wiring(self) -> Path:
@@ -92,12 +119,21 @@ def names() -> list[str]:
 
 def load(name: str) -> Board:
     """The board of that name; ToolError where there is none or its board.toml is wrong."""
-    file = BOARDS / name / "board.toml"
-    if not file.is_file():
+    if name not in names():
         raise ToolError(f"there is no board {name!r}; choose one of {', '.join(names())}")
+    file = BOARDS / name / "board.toml"
     try:
-        facts = tomllib.loads(file.read_text())
+        facts = tomllib.loads(file.read_text(encoding="utf-8"))
         return Board(**facts, name=name, folder=file.parent)
-    except (tomllib.TOMLDecodeError, ValidationError, TypeError) as e:
-        reason = "; ".join(str(e).splitlines()[:3])
-        raise ToolError(f"{file} is not a valid board description: {reason}") from e
+    except ValidationError as e:
+        reason = "; ".join(map(_said, e.errors()))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError, OSError) as e:
+        reason = str(e)
+    raise ToolError(f"{file} is not a valid board description: {reason}")
+
+
+def _said(error: ErrorDetails) -> str:
+    """The key, and what is wrong with it."""
+    key = ".".join(map(str, error["loc"]))
+    reason = error["msg"].removeprefix("Value error, ")
+    return f"{key}: {reason}" if key else reason
