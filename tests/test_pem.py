@@ -6,9 +6,11 @@ import pytest
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
+    NoEncryption,
     PrivateFormat,
     load_pem_private_key,
 )
+from cryptography.x509 import load_pem_x509_certificate
 
 from bg95_host import pem
 from bg95_host.testbed.pki import Authority
@@ -36,9 +38,9 @@ def test_a_good_ca_has_no_problem_and_is_named(authority):
 
 
 def test_a_good_pair_has_no_problem(client):
-    findings = list(pem.check_client(client.cert_pem, client.key_pem))
-    assert problems(findings) == []
-    assert findings[-1].text == "the private key belongs to the certificate"
+    assert problems(pem.check_client(client.cert_pem)) == []
+    (finding,) = pem.check_key(client.key_pem, client.cert_pem)
+    assert (finding.level, finding.text) == ("ok", "the private key belongs to the certificate")
 
 
 def test_an_rsa_ca_is_named_with_its_size():
@@ -48,40 +50,54 @@ def test_an_rsa_ca_is_named_with_its_size():
 
 def test_a_server_certificate_is_no_ca(authority):
     leaf = authority.server("broker.example.com")
-    assert problems(pem.check_ca(leaf.cert_pem)) == ["broker.example.com is not marked as a CA"]
+    (finding,) = pem.check_ca(leaf.cert_pem)
+    assert finding.text == "broker.example.com is not marked as a CA"
 
 
 def test_a_key_of_another_certificate_is_refused(authority, client):
     other = authority.client()
-    findings = list(pem.check_client(client.cert_pem, other.key_pem))
-    assert problems(findings) == ["the private key does not belong to the certificate"]
-    assert pem.worst(findings) == "error"
+    (finding,) = pem.check_key(other.key_pem, client.cert_pem)
+    assert finding.level == "error"
+    assert finding.text == "the private key does not belong to the certificate"
 
 
 @pytest.mark.parametrize("days, text", [(-400, "is valid only from"), (400, "expired on")])
 def test_the_validity_is_checked_against_the_given_day(authority, days, text):
     now = datetime.now(timezone.utc)
     leaf = authority.server("x", not_before=now - timedelta(days=9), not_after=now + timedelta(9))
-    findings = pem.check_client(leaf.cert_pem, leaf.key_pem, now + timedelta(days=days))
+    findings = pem.check_client(leaf.cert_pem, now + timedelta(days=days))
     assert any(text in problem for problem in problems(findings))
 
 
 def test_what_expires_within_a_month_is_a_warning(authority):
     now = datetime.now(timezone.utc)
     leaf = authority.server("x", not_before=now - timedelta(days=9), not_after=now + timedelta(9))
-    findings = list(pem.check_client(leaf.cert_pem, leaf.key_pem, now))
-    assert "expires soon" in problems(findings)[0]
-    assert pem.worst(findings) == "warning"
+    (finding,) = (f for f in pem.check_client(leaf.cert_pem, now) if f.level != "ok")
+    assert finding.level == "warning"
+    assert "expires soon" in finding.text
 
 
-def test_a_chain_in_the_wrong_order_is_found(authority):
+def test_a_broken_chain_is_found(authority):
     leaf = authority.intermediate().client("device")
-    assert problems(pem.check_client(leaf.cert_pem, leaf.key_pem)) == []
-    stranger = (
-        leaf.cert_pem.split(b"-----END CERTIFICATE-----\n")[0] + b"-----END CERTIFICATE-----\n"
-    )
-    broken = pem.check_client(stranger + authority.cert_pem, leaf.key_pem)
+    assert problems(pem.check_client(leaf.cert_pem)) == []
+    (alone, _) = certificates(leaf.cert_pem)
+    broken = pem.check_client(alone + authority.cert_pem)
     assert "the chain is broken: device is not signed by" in problems(broken)[0]
+
+
+def test_a_chain_that_does_not_begin_with_the_clients_own_certificate_is_found(authority):
+    leaf = authority.intermediate().client("device")
+    turned = b"".join(reversed(certificates(leaf.cert_pem)))
+    assert "the chain is broken" in problems(pem.check_client(turned))[0]
+    found = problems(pem.check_key(leaf.key_pem, turned))
+    assert found == ["it belongs to certificate 2 of the file, not to the first"]
+
+
+def certificates(chain: bytes) -> list[bytes]:
+    return [part + _END for part in chain.split(_END)[:-1]]
+
+
+_END = b"-----END CERTIFICATE-----\n"
 
 
 def test_an_encrypted_key_is_refused(client):
@@ -89,23 +105,41 @@ def test_an_encrypted_key_is_refused(client):
     locked = key.private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")
     )
-    found = problems(pem.check_client(client.cert_pem, locked))
+    found = problems(pem.check_key(locked, client.cert_pem))
     assert found == ["the private key is encrypted; the module cannot open it"]
 
 
 def test_a_damaged_key_is_refused(client):
     damaged = client.key_pem.replace(b"\n", b"\n!!", 3)
-    found = problems(pem.check_client(client.cert_pem, damaged))
+    found = problems(pem.check_key(damaged, client.cert_pem))
     assert found == ["the private key cannot be read; the file is damaged"]
 
 
 def test_files_given_the_wrong_way_round_are_recognised(client):
-    assert "it holds no certificate (a private key?)" in problems(
-        pem.check_client(client.key_pem, client.cert_pem)
+    assert problems(pem.check_client(client.key_pem)) == [
+        "it holds no certificate (a private key?)"
+    ]
+    assert problems(pem.check_key(client.cert_pem, client.key_pem)) == [
+        "it holds no private key (a certificate?)"
+    ]
+
+
+def test_der_is_told_from_pem_with_the_way_to_convert_it(authority, client):
+    ca = load_pem_x509_certificate(authority.cert_pem).public_bytes(Encoding.DER)
+    (said,) = problems(pem.check_ca(ca))
+    assert said.startswith("it is DER, and modules take PEM") and "openssl x509" in said
+    key = load_pem_private_key(client.key_pem, None).private_bytes(
+        Encoding.DER, PrivateFormat.PKCS8, NoEncryption()
     )
-    assert "the key file holds no private key" in problems(
-        pem.check_client(client.cert_pem, client.cert_pem)
-    )
+    (said,) = problems(pem.check_key(key, client.cert_pem))
+    assert said.startswith("it is DER") and "openssl pkey" in said
+
+
+def test_a_private_key_does_not_slip_through_with_a_certificate(client):
+    for check in (pem.check_ca, pem.check_client):
+        assert "it holds a private key as well; take that out" in problems(
+            check(client.cert_pem + client.key_pem)
+        )
 
 
 @pytest.mark.parametrize(
@@ -114,7 +148,8 @@ def test_files_given_the_wrong_way_round_are_recognised(client):
         (lambda pem_bytes: pem_bytes + b"\0", "NUL byte"),
         (lambda pem_bytes: b"\xef\xbb\xbf" + pem_bytes, "byte order mark"),
         (lambda pem_bytes: pem_bytes.replace(b"\n", b"\r\n"), "CR LF"),
-        (lambda _: b"not a certificate", "holds no certificate (no PEM file?)"),
+        (lambda _: b"not a certificate", "it is no PEM file"),
+        (lambda _: b"\n", "it is empty"),
         (lambda pem_bytes: pem_bytes[:90] + pem_bytes[120:], "cannot be read"),
     ],
 )

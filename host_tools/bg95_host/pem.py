@@ -6,7 +6,8 @@ Whatever is wrong with a file, the module answers every failed handshake with th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
@@ -23,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _SOON = timedelta(days=30)
+_ASN1_SEQUENCE = b"\x30"  # how every certificate and key begins in DER
 _RSA_BITS = (1024, 4096)  # what is small enough to handle and large enough to trust
 
 Level = Literal["error", "warning", "ok"]
@@ -36,43 +38,20 @@ class Finding:
     text: str
 
 
-def certificates(pem: bytes) -> list[x509.Certificate]:
-    """The certificates of a PEM file; ValueError says why there is none."""
-    if b"-----BEGIN CERTIFICATE-----" not in pem:
-        kind = "a private key" if b"PRIVATE KEY-----" in pem else "no PEM file"
-        raise ValueError(f"it holds no certificate ({kind}?)")
-    try:
-        return x509.load_pem_x509_certificates(pem)
-    except ValueError as error:
-        raise ValueError(f"its certificate cannot be read: {error}") from None
-
-
-def check_bytes(pem: bytes) -> Iterator[Finding]:
-    """What goes wrong on the way to the module: line ends and strange bytes."""
-    if b"\0" in pem:
-        yield Finding("error", "it holds a NUL byte; modules refuse such a file")
-    if pem.startswith(b"\xef\xbb\xbf"):
-        yield Finding("error", "it starts with a byte order mark; save it as plain ASCII")
-    if b"\r" in pem:
-        yield Finding("warning", "its lines end in CR LF; they are sent as they are")
-
-
 def check_ca(pem: bytes, now: datetime | None = None) -> Iterator[Finding]:
     """A file for "cacert": certificates that may sign others, valid now."""
-    yield from check_bytes(pem)
-    found = yield from _parsed(pem)
-    for certificate in found:
-        yield Finding("ok", f"CA {_name(certificate.subject)}, {describe_key(certificate)}")
-        if not _is_ca(certificate):
-            yield Finding("warning", f"{_name(certificate.subject)} is not marked as a CA")
+    for certificate in (yield from _checked(pem)):
+        name = _name(certificate.subject)
+        if _is_ca(certificate):
+            yield Finding("ok", f"CA {name}, {_describe_key(certificate)}")
+        else:
+            yield Finding("warning", f"{name} is not marked as a CA")
         yield from _validity(certificate, now)
 
 
-def check_client(pem: bytes, key_pem: bytes, now: datetime | None = None) -> Iterator[Finding]:
-    """Files for "clientcert" and "clientkey": valid now, each signed by the next, and a pair."""
-    yield from check_bytes(pem)
-    yield from check_bytes(key_pem)
-    chain = yield from _parsed(pem)
+def check_client(pem: bytes, now: datetime | None = None) -> Iterator[Finding]:
+    """A file for "clientcert": the client's certificate and those up to its CA, valid now."""
+    chain = yield from _checked(pem)
     if not chain:
         return
     leaf = chain[0]
@@ -81,7 +60,18 @@ def check_client(pem: bytes, key_pem: bytes, now: datetime | None = None) -> Ite
         yield from _validity(certificate, now)
     yield from _chain(chain)
     yield from _usage(leaf)
-    yield from _pair(leaf, key_pem)
+
+
+def check_key(pem: bytes, certificate_pem: bytes) -> Iterator[Finding]:
+    """A file for "clientkey": the private key of the first certificate in `certificate_pem`."""
+    try:
+        key = _private_key(pem)
+    except ValueError as error:
+        yield Finding("error", str(error))
+        return
+    yield from _bytes(pem)
+    with suppress(ValueError):  # which check_client() tells
+        yield from _pair(key, _certificates(certificate_pem))
 
 
 def check_psk(identity: str, key: str) -> Iterator[Finding]:
@@ -103,7 +93,7 @@ def check_psk(identity: str, key: str) -> Iterator[Finding]:
         yield Finding("ok", f"PSK with a key of {8 * size} bits")
 
 
-def describe_key(certificate: x509.Certificate) -> str:
+def _describe_key(certificate: x509.Certificate) -> str:
     """Kind and size of the public key, "RSA 2048" or "EC secp256r1"."""
     try:
         key = certificate.public_key()
@@ -116,18 +106,68 @@ def describe_key(certificate: x509.Certificate) -> str:
     return type(key).__name__.replace("PublicKey", "").strip("_")
 
 
-def worst(findings: Sequence[Finding]) -> Level:
-    """The gravest level among `findings`; "ok" if there is none."""
-    levels = {finding.level for finding in findings}
-    return "error" if "error" in levels else "warning" if "warning" in levels else "ok"
+def _not_pem(data: bytes, openssl: str) -> str | None:
+    """Why it is no PEM file, and the command of `openssl` that makes one; None if it is one."""
+    if b"-----BEGIN " in data:
+        return None
+    if not data.strip():
+        return "it is empty"
+    if data.startswith(_ASN1_SEQUENCE):
+        return f"it is DER, and modules take PEM: convert it with openssl {openssl} -inform DER"
+    return "it is no PEM file"
 
 
-def _parsed(pem: bytes):
+def _bytes(pem: bytes) -> Iterator[Finding]:
+    """What goes wrong on the way to the module: line ends and strange bytes."""
+    if b"\0" in pem:
+        yield Finding("error", "it holds a NUL byte; modules refuse such a file")
+    if pem.startswith(b"\xef\xbb\xbf"):
+        yield Finding("error", "it starts with a byte order mark; save it as plain ASCII")
+    if b"\r" in pem:
+        yield Finding("warning", "its lines end in CR LF; they are sent as they are")
+
+
+def _certificates(pem: bytes) -> list[x509.Certificate]:
+    """The certificates of a PEM file; ValueError says why there is none."""
+    if wrong := _not_pem(pem, "x509"):
+        raise ValueError(wrong)
+    if b"-----BEGIN CERTIFICATE-----" not in pem:
+        raise ValueError("it holds no certificate" + _instead(pem, b"PRIVATE KEY", "a private key"))
     try:
-        return certificates(pem)
+        return x509.load_pem_x509_certificates(pem)
+    except ValueError:
+        raise ValueError("its certificate cannot be read; the file is damaged") from None
+
+
+def _private_key(pem: bytes):
+    """The private key of a PEM file; ValueError says why there is none."""
+    if wrong := _not_pem(pem, "pkey"):
+        raise ValueError(wrong)
+    if b"PRIVATE KEY-----" not in pem:
+        raise ValueError("it holds no private key" + _instead(pem, b"CERTIFICATE", "a certificate"))
+    try:
+        return load_pem_private_key(pem, None)
+    except TypeError:
+        raise ValueError("the private key is encrypted; the module cannot open it") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError("the private key cannot be read; the file is damaged") from None
+
+
+def _instead(pem: bytes, label: bytes, what: str) -> str:
+    return f" ({what}?)" if label + b"-----" in pem else ""
+
+
+def _checked(pem: bytes) -> Generator[Finding, None, list[x509.Certificate]]:
+    """The certificates of a PEM file, none where that is an error."""
+    try:
+        found = _certificates(pem)
     except ValueError as error:
         yield Finding("error", str(error))
         return []
+    yield from _bytes(pem)
+    if b"PRIVATE KEY-----" in pem:
+        yield Finding("error", "it holds a private key as well; take that out")
+    return found
 
 
 def _name(name: x509.Name) -> str:
@@ -177,19 +217,13 @@ def _usage(leaf: x509.Certificate) -> Iterator[Finding]:
         yield Finding("warning", f"{_name(leaf.subject)} is not meant for clients (key usage)")
 
 
-def _pair(leaf: x509.Certificate, key_pem: bytes) -> Iterator[Finding]:
-    if b"PRIVATE KEY-----" not in key_pem:
-        yield Finding("error", "the key file holds no private key")
-        return
-    try:
-        key = load_pem_private_key(key_pem, None)
-    except TypeError:
-        yield Finding("error", "the private key is encrypted; the module cannot open it")
-        return
-    except (ValueError, UnsupportedAlgorithm):
-        yield Finding("error", "the private key cannot be read; the file is damaged")
-        return
-    if _spki(key.public_key()) != _spki(leaf.public_key()):
+def _pair(key, chain: Sequence[x509.Certificate]) -> Iterator[Finding]:
+    owners = [_spki(certificate.public_key()) for certificate in chain]
+    ours = _spki(key.public_key())
+    if ours in owners[1:]:
+        place = owners.index(ours) + 1
+        yield Finding("error", f"it belongs to certificate {place} of the file, not to the first")
+    elif ours not in owners:
         yield Finding("error", "the private key does not belong to the certificate")
     elif isinstance(key, rsa.RSAPrivateKey) and not _RSA_BITS[0] <= key.key_size <= _RSA_BITS[1]:
         yield Finding("warning", f"an RSA key of {key.key_size} bits is unusual for a module")

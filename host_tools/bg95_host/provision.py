@@ -45,9 +45,9 @@ def plan(
         items.append(Item(_name(ca), "CA certificate", data, list(pem.check_ca(data))))
     if cert and key:
         data, key_data = _read(cert), _read(key)
-        findings = list(pem.check_client(data, key_data))
-        items.append(Item(_name(cert), "client certificate", data, findings))
-        items.append(Item(_name(key), "private key", key_data))
+        items.append(Item(_name(cert), "client certificate", data, list(pem.check_client(data))))
+        findings = list(pem.check_key(key_data, data))
+        items.append(Item(_name(key), "private key", key_data, findings))
     if psk:
         context, identity, secret = psk
         findings = list(pem.check_psk(identity, secret))
@@ -75,7 +75,8 @@ def refuse_errors(items: Sequence[Item]) -> None:
 def provision(link: ModuleLink, items: Sequence[Item], progress: Progress | None = None) -> None:
     """Store every item; size and checksum are compared by the driver. Sets `sent` on each.
 
-    Raises ToolError where an item has an error (nothing is sent then) or the module fails.
+    Raises ToolError where an item has an error (nothing is sent then), or the module fails or
+    Ctrl-C comes (with what it holds by then).
     """
     refuse_errors(items)
     link.activate()
@@ -86,7 +87,17 @@ def provision(link: ModuleLink, items: Sequence[Item], progress: Progress | None
             if progress:
                 progress(item.name, done, size)
 
-        item.sent = link.upload(item.name, item.data, report)
+        try:
+            item.sent = link.upload(item.name, item.data, report)
+        except (ToolError, KeyboardInterrupt) as error:
+            raise ToolError(f"{str(error) or 'stopped'}. {_state(items, item)}") from error
+
+
+def _state(items: Sequence[Item], failed: Item) -> str:
+    """What the module holds after the upload of `failed` did not end well."""
+    arrived = ", ".join(item.name for item in items if item.sent is not None)
+    there = f"{arrived} arrived; " if arrived else ""
+    return f"{there}{failed.name} is missing there, or damaged: provision it again before using it"
 
 
 def _read(file: Path) -> bytes:

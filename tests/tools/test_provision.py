@@ -77,6 +77,30 @@ def test_a_psk_is_stored_and_its_key_never_shown(bg95, add_module, tmp_path):
     assert secret not in trace.read_text()
 
 
+def test_a_psk_from_an_empty_pipe_is_refused(bg95):
+    done = bg95("provision", "--check", "--psk-identity", "device-7", input="")
+    assert "the PSK key is empty" in done.sentence
+
+
+def test_a_psk_key_without_its_identity_is_a_wrong_command_line(bg95, tmp_path):
+    done = bg95("provision", "--check", "--psk-key-file", tmp_path)
+    assert done.exit_code == 2
+    assert "it needs a --psk-identity" in done.output
+
+
+def test_what_is_wrong_is_said_of_the_right_file_in_json_too(bg95, authority, files, tmp_path):
+    _, other = authority.client().write(tmp_path, "other")
+    done = bg95("provision", "--check", "--json", "--cert", files["cert"], "--key", other)
+    assert done.exit_code == 1
+    wrong = {
+        item["name"]: finding["text"]
+        for item in json.loads(done.stdout)
+        for finding in item["findings"]
+        if finding["level"] == "error"
+    }
+    assert wrong == {"other.key": "the private key does not belong to the certificate"}
+
+
 def test_check_needs_no_module(bg95, files):
     done = bg95("provision", "--check", "--ca", files["ca"])
     assert done.exit_code == 0
@@ -118,12 +142,33 @@ def test_a_wrong_port_is_one_sentence(bg95, files, port, sentence):
 
 @pytest.mark.parametrize(
     "fault, sentence",
-    [("flash_full", "AT+QFUPL: 420 (no space"), ("corrupt_upload", "bytes were lost on the UART")],
+    [
+        ("flash_full@+QFUPL:2", "AT+QFUPL: 420 (no space"),
+        ("corrupt_upload@+QFUPL:2", "bytes were lost on the UART"),
+    ],
 )
-def test_a_module_that_cannot_store_it_is_one_sentence(bg95, add_module, files, fault, sentence):
-    done = bg95("provision", "--port", add_module(faults=[fault]).path, "--ca", files["ca"])
+def test_a_module_that_cannot_store_a_file_is_said_to_hold_the_others(
+    bg95, add_module, files, fault, sentence
+):
+    words = ["--ca", files["ca"], "--cert", files["cert"], "--key", files["key"]]
+    done = bg95("provision", "--port", add_module(faults=[fault]).path, *words)
     assert done.exit_code == 1
     assert sentence in done.sentence
+    assert "cacert.pem arrived; device.pem is missing there, or damaged" in done.sentence
+    assert "✓ cacert.pem" in done.stdout and "✓ device" not in done.stdout
+
+
+def test_ctrl_c_says_which_file_is_not_there(add_module, files):
+    def press(_name, sent, size):
+        if sent:
+            raise KeyboardInterrupt
+
+    items = provision.plan(ca=files["ca"])
+    with (
+        pytest.raises(ToolError, match=r"stopped\. cacert.pem is missing there, or damaged"),
+        DirectLink(add_module().path) as link,
+    ):
+        provision.provision(link, items, press)
 
 
 def test_a_busy_port_is_named_and_left_alone(bg95, add_module, files):

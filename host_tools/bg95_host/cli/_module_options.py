@@ -23,6 +23,9 @@ BoardPort = Annotated[
     ),
 ]
 Baud = Annotated[
-    int, typer.Option(rich_help_panel=_PANEL, help="Rate of the module's AT port, bit/s.")
+    int,
+    typer.Option(
+        rich_help_panel=_PANEL, help="Rate of the module's AT port, bit/s.", min=300, max=4_000_000
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bg95_host.cli import _module_options as where
+from bg95_host.cli._terminal import console, progress
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from bg95_host.provision import Item
 
 _MARKS = {"ok": "[green]ok   [/]", "warning": "[yellow]note [/]", "error": "[red]wrong[/]"}
@@ -39,7 +43,9 @@ def _provision(
     ] = None,
     psk_key_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Its key in hex; without this it is asked for."),
+        typer.Option(
+            metavar="FILE", help="Its key in hex; else it is asked for, or read from a pipe."
+        ),
     ] = None,
     context: Annotated[
         int, typer.Option(min=0, max=5, help="SSL context that the PSK is for.")
@@ -49,68 +55,57 @@ def _provision(
     ] = False,
     as_json: where.Json = False,
 ) -> None:
-    from rich.console import Console
-
     from bg95_host import provision
     from bg95_host.module_link import open_link
 
-    console = Console(quiet=as_json, highlight=False)
+    terminal = console(quiet=as_json)
     psk = None
     if psk_identity is not None:
         psk = (context, psk_identity, _psk_key(psk_key_file))
+    elif psk_key_file:
+        raise typer.BadParameter("it needs a --psk-identity", param_hint="--psk-key-file")
     items = provision.plan(ca, cert, key, psk)
-    _show_findings(console, items)
-    provision.refuse_errors(items)
-    if not check:
-        with open_link(port, board_port, baud) as link, _bar(console) as show:
-            provision.provision(link, items, show)
-        for item in items:
-            done = "sent, size and checksum agree" if item.sent else "was there already"
-            console.print(f"[green]✓[/] {item.name} ({item.kind}, {len(item.data)} bytes): {done}")
-    if as_json:
-        print(json.dumps([_record(item) for item in items]))
+    _show_findings(terminal, items)
+    try:
+        provision.refuse_errors(items)
+        if not check:
+            with open_link(port, board_port, baud) as link, progress(terminal, "") as show:
+                provision.provision(link, items, show)
+    finally:
+        _show_sent(terminal, items)
+        if as_json:
+            print(json.dumps([_record(item) for item in items]))
 
 
 def _psk_key(file: Path | None) -> str:
     from bg95_host.errors import ToolError
 
-    if file is None:
+    if file is None and sys.stdin.isatty():
         return typer.prompt("PSK key (hex)", hide_input=True)
+    if file is None:
+        return sys.stdin.readline().strip()
     try:
         return file.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
         raise ToolError(f"{file} cannot be read as a PSK key in hex") from None
 
 
-def _show_findings(console, items: list[Item]) -> None:
+def _show_findings(terminal: Console, items: list[Item]) -> None:
     from rich.markup import escape
 
     for item in items:
         for finding in item.findings:
-            console.print(f"{_MARKS[finding.level]} {item.name}: {escape(finding.text)}")
+            terminal.print(f"{_MARKS[finding.level]} {escape(f'{item.name}: {finding.text}')}")
 
 
-def _bar(console):
-    """A context manager that gives provision() its progress callback."""
-    import contextlib
+def _show_sent(terminal: Console, items: list[Item]) -> None:
+    from rich.markup import escape
 
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-
-    @contextlib.contextmanager
-    def bar():
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-        hidden = not console.is_terminal
-        with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
-            tasks = {}
-
-            def show(name: str, done: int, size: int) -> None:
-                if name not in tasks:
-                    tasks[name] = progress.add_task(name, total=size)
-                progress.update(tasks[name], completed=done)
-
-            yield show
-
-    return bar()
+    for item in items:
+        if item.sent is not None:
+            done = "sent, size and checksum agree" if item.sent else "was there already"
+            what = escape(f"{item.name} ({item.kind}, {len(item.data)} bytes)")
+            terminal.print(f"[green]✓[/] {what}: {done}")
 
 
 def _record(item: Item) -> dict:
