@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -27,6 +28,10 @@ Progress = Callable[[str, int, int], None]  # file, bytes copied, bytes in all
 
 class DeployError(ToolError):
     """The board cannot take the driver, or the deploy was cut short; says what the board holds."""
+
+
+class DeployStopped(DeployError):
+    """Ctrl-C cut the deploy short."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +83,8 @@ def deploy(
 
 def sources(board: str | None, app: Path | None) -> list[Path]:
     """The files and folders whose change makes another deploy worth while."""
-    wirings = [boards.load(board).wiring] if board else [boards.BOARDS]
-    return [boards.FIRMWARE / "bg95", *wirings, *([app] if app else [])]
+    wirings = [boards.load(name).wiring for name in ([board] if board else boards.names())]
+    return [boards.FIRMWARE / "bg95", *wirings, *([app.resolve()] if app else [])]
 
 
 def build(board: Board, arch: str = "", app: Path | None = None) -> dict[str, bytes]:
@@ -89,17 +94,20 @@ def build(board: Board, arch: str = "", app: Path | None = None) -> dict[str, by
         f"{PACKAGE_DIR}/{source.stem}.mpy": mpy.compile_source(source, f"bg95/{source.name}", arch)
         for source in sources
     }
-    files["/wiring.py"] = _read(board.wiring)
+    files["/wiring.py"] = _program(board.wiring)
     if app is not None:
-        files["/main.py"] = _read(app)
+        files["/main.py"] = _program(app)
     return files
 
 
-def _read(file: Path) -> bytes:
+def _program(file: Path) -> bytes:
+    """A file that goes as it is, but for its syntax errors: a board would tell nobody."""
     try:
-        return file.read_bytes()
+        program = file.read_bytes()
     except OSError as e:
         raise DeployError(f"{file} cannot be read: {e.strerror}") from e
+    mpy.compile_source(file, file.name)
+    return program
 
 
 _INSPECT = """
@@ -133,15 +141,27 @@ def find_board(board: str | Board | None, firmware: Firmware) -> Board:
     if isinstance(board, Board):
         return board
     if board:
-        return boards.load(board)
+        return _of_same_chip(boards.load(board), firmware)
     described = map(boards.load, boards.names())
     matching = [b for b in described if firmware.machine.startswith(b.machine)]
     if len(matching) == 1:
         return matching[0]
+    how_many = "more than one folder" if matching else "no folder"
     raise DeployError(
-        f"no folder of boards/ describes {firmware.machine!r}; name one with --board: "
-        + ", ".join(boards.names())
+        f"{how_many} of boards/ describes {firmware.machine!r}; name one with --board: "
+        + ", ".join(b.name for b in matching or map(boards.load, boards.names()))
     )
+
+
+def _of_same_chip(board: Board, firmware: Firmware) -> Board:
+    """The board, unless its firmware names another chip: the pins of its wiring are not there."""
+    chip = re.search(r" with (\w+)[^ ]*$", firmware.machine)  # "Raspberry Pi Pico with RP2040"
+    if chip and chip[1].lower() != board.mcu:
+        raise DeployError(
+            f"{board.name} has the chip {board.mcu}, and the firmware runs on {firmware.machine}: "
+            "name another board"
+        )
+    return board
 
 
 _HELPERS = """
@@ -254,10 +274,8 @@ def _copy(link: BoardLink, files: dict[str, bytes], progress: Progress | None) -
         if e.errno == errno.ENOSPC:
             raise _no_space(link, total, 0) from e
         raise DeployError(f"the board cannot store {e}: it still has the driver it had") from e
-    except BoardError as e:
-        raise DeployError(
-            f"{e} while copying: the board still has the driver it had; connect it and deploy again"
-        ) from e
+    except (BoardError, KeyboardInterrupt) as e:
+        raise _cut_short(e, "copying: the board still has the driver it had") from e
 
 
 def _make_folders(link: BoardLink, path: str) -> None:
@@ -275,11 +293,15 @@ def _switch(
     try:
         link.execute(_SWITCH.format(changed=changed, new=_NEW, stale=stale))
         _verify(link, {path: wanted[path] for path in changed})
-    except BoardError as e:
-        raise DeployError(
-            f"{e} while the new files took their places: the board may hold some old and some new "
-            "ones, so deploy again before using it"
-        ) from e
+    except (BoardError, KeyboardInterrupt) as e:
+        where = "the new files took their places: the board may hold some old and some new ones"
+        raise _cut_short(e, where) from e
+
+
+def _cut_short(by: BaseException, where: str) -> DeployError:
+    if isinstance(by, KeyboardInterrupt):
+        return DeployStopped(f"stopped while {where}; deploy again before using it")
+    return DeployError(f"{by} while {where}; connect it and deploy again")
 
 
 def _verify(link: BoardLink, files: dict[str, bytes]) -> None:

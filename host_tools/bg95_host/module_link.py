@@ -20,7 +20,7 @@ from typing_extensions import Self
 
 from bg95_host import compat, on_module
 from bg95_host.errors import ToolError
-from bg95_host.mpremote_link import BoardException, BoardLink, why_not_opened
+from bg95_host.mpremote_link import BoardException, BoardLink, said_by, why_not_opened
 
 Progress = Callable[[int], None]  # bytes handed over so far
 
@@ -127,7 +127,7 @@ class DirectLink(ModuleLink):
         except (self._bg95.ModemError, ValueError) as error:  # ValueError: nothing was sent
             raise ModuleError(str(error)) from error
         except OSError as error:  # pyserial's own exception is one, too
-            raise ToolError(f"the port {self._port} went away ({error})") from error
+            raise ToolError(f"the port {self._port} went away ({said_by(error)})") from error
 
 
 class _Observed(io.BytesIO):

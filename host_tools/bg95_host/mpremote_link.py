@@ -116,12 +116,17 @@ class BoardLink:
         except TransportExecError as e:
             raise BoardException(e.error_output.replace("\r\n", "\n").strip()) from None
         except (TransportError, serial.SerialException, OSError, struct.error) as e:
-            raise BoardError(f"the board on {self.port} went away ({_reason(e)})") from e
+            raise BoardError(f"the board on {self.port} went away ({said_by(e)})") from e
 
     def execute(self, program: str) -> str:
-        """Run a short program; what it printed."""
+        """Run a short program; what it printed. Ctrl-C here ends it there, too."""
         with self._translated():
-            output, error = self.transport.exec_raw(program, timeout=_SILENCE_S)
+            try:
+                output, error = self.transport.exec_raw(program, timeout=_SILENCE_S)
+            except KeyboardInterrupt:
+                with contextlib.suppress(TransportError):
+                    self._interrupt()
+                raise
             if error:
                 raise TransportExecError(output, error.decode(errors="replace"))
             return output.decode(errors="replace").replace("\r\n", "\n")
@@ -146,10 +151,13 @@ class BoardLink:
             try:
                 _, error = self.transport.follow(timeout=None, data_consumer=consume)
             except KeyboardInterrupt:
-                self.transport.serial.write(_CTRL_C)
-                _, error = self.transport.follow(timeout=_READ_S, data_consumer=consume)
+                _, error = self._interrupt(consume)
         if error:
             raise BoardException(error.decode(errors="replace").replace("\r\n", "\n").strip())
+
+    def _interrupt(self, consume: Callable[[bytes], None] | None = None) -> tuple[bytes, bytes]:
+        self.transport.serial.write(_CTRL_C)
+        return self.transport.follow(timeout=_READ_S, data_consumer=consume)
 
     def write_file(
         self, path: str, data: bytes, progress: Callable[[int, int], None] | None = None
@@ -158,7 +166,7 @@ class BoardLink:
         try:
             self.transport.fs_writefile(path, data, chunk_size=512, progress_callback=progress)
         except serial.SerialException as e:
-            raise BoardError(f"the board on {self.port} went away ({_reason(e)})") from e
+            raise BoardError(f"the board on {self.port} went away ({said_by(e)})") from e
         except TransportError as e:
             with self._translated():
                 raise e
@@ -172,8 +180,12 @@ class BoardLink:
                 raise TransportError("no soft reset")
 
 
-def _reason(error: BaseException) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+def said_by(error: BaseException) -> str:
+    """The first line of what an exception says, without pyserial's guesswork."""
+    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if "returned no data" in said:  # pyserial, of a port that was readable and at its end
+        return "is the cable still in?"
+    return said
 
 
 def _open(device: str) -> SerialTransport:
@@ -190,16 +202,18 @@ def _open(device: str) -> SerialTransport:
 
 def why_not_opened(device: str) -> str | None:
     """The reason that mpremote keeps to itself; None where it would open now."""
-    if device.startswith("/") and not Path(device).exists():
+    if "://" not in device and not Path(device).exists():
         seen = ", ".join(p.device for p in serial.tools.list_ports.comports()) or "none"
         raise BoardError(f"there is no port {device}; the serial ports here: {seen}")
     try:
         serial.serial_for_url(device, exclusive=True).close()
         return None
     except (serial.SerialException, OSError, ValueError) as e:
-        reason = _reason(e)
+        reason = said_by(e)
     if "exclusively lock" in reason or "busy" in reason.lower():
         return _BUSY
+    if "Inappropriate ioctl" in reason or Path(device).is_dir():
+        return "it is not a serial port"
     if "Permission denied" in reason:
         return "no permission; add yourself to the group that owns it (dialout, uucp)"
-    return reason
+    return reason.rpartition("[Errno")[2].partition("] ")[2] or reason  # the system's own words

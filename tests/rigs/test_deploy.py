@@ -17,7 +17,7 @@ from rigs.terminal import PATIENCE_S, Terminal
 from serial.tools.list_ports_common import ListPortInfo
 
 from bg95_host import boards
-from bg95_host.deploy import DeployError, build, deploy
+from bg95_host.deploy import DeployError, DeployStopped, Firmware, build, deploy, find_board
 from bg95_host.errors import ToolError
 from bg95_host.mpremote_link import BoardError, BoardLink
 from bg95_host.rigs.virtual import VirtualRig
@@ -175,6 +175,27 @@ def test_a_cable_pulled_while_copying_leaves_the_driver_that_was_there(
         assert not [f for f in files_on(rig) if f.endswith(".new")]
 
 
+def test_ctrl_c_while_copying_leaves_the_driver_that_was_there(blank, firmware):
+    deploy(blank.port)
+    before = files_on(blank)
+    (firmware / "one.py").write_text(f"value = {os.urandom(2000).hex()!r}\n")
+    with pytest.raises(DeployStopped, match="stopped while copying: the board still has the"):
+        deploy(blank.port, progress=lambda *_: signal.raise_signal(signal.SIGINT))
+    assert {f: s for f, s in files_on(blank).items() if not f.endswith(".new")} == before
+    assert list(deploy(blank.port).copied) == ["/lib/bg95/one.mpy"]
+
+
+def test_ctrl_c_while_switching_ends_the_boards_program_and_says_that_it_is_mixed(
+    blank, firmware, monkeypatch
+):
+    press = f"os.system('kill -INT {os.getpid()}')\nwhile True: pass"
+    monkeypatch.setattr("bg95_host.deploy._SWITCH", press)
+    with pytest.raises(DeployStopped, match="some old and some new"):
+        deploy(blank.port)
+    with BoardLink(blank.port, soft_reset=False) as link:
+        assert link.evaluate("1 + 1") == 2
+
+
 def test_a_board_lost_while_switching_is_said_to_be_mixed(blank, firmware, monkeypatch):
     monkeypatch.setattr("bg95_host.deploy._SWITCH", "os.system('kill -9 $PPID')")
     with pytest.raises(DeployError, match="some old and some new"):
@@ -241,12 +262,12 @@ def test_a_port_without_micropython_says_so(stranger, monkeypatch):
         deploy(stranger)
 
 
-def inspected(rig, monkeypatch, **facts):
+def inspected(rig, monkeypatch, board=None, **facts):
     printed = {"name": "micropython", "version": [1, 29, 0], "mpy": 0x0B06, "machine": "linux"}
     values = [*(printed | facts).values(), 10**6]
     monkeypatch.setattr("bg95_host.deploy._INSPECT", f"print({json.dumps(json.dumps(values))})")
     with pytest.raises(DeployError) as error:
-        deploy(rig.port)
+        deploy(rig.port, board)
     return str(error.value)
 
 
@@ -261,10 +282,43 @@ def test_another_python_and_an_unknown_board_are_refused(rig, monkeypatch):
     assert "name one with --board: " in inspected(rig, monkeypatch, machine="Toaster with RP2040")
 
 
-def test_a_source_that_does_not_compile_is_named(firmware):
-    (firmware / "one.py").write_text("value = = 1\n")
-    with pytest.raises(ToolError, match=r"one.py does not compile: SyntaxError"):
+def test_two_folders_for_one_firmware_have_to_be_named(rig, monkeypatch, tmp_path):
+    monkeypatch.setattr(boards, "BOARDS", tmp_path)
+    for name in ("BREADBOARD", "PRODUCT"):
+        shutil.copytree(boards.REPOSITORY / "boards/RPI_PICO", tmp_path / name)
+    said = inspected(rig, monkeypatch, machine="Raspberry Pi Pico with RP2040")
+    assert "more than one folder" in said
+    assert said.endswith("name one with --board: BREADBOARD, PRODUCT")
+
+
+def test_a_board_with_another_chip_is_refused(rig, monkeypatch):
+    said = inspected(rig, monkeypatch, "RPI_PICO", machine="Generic ESP32S3 module with ESP32S3")
+    assert "RPI_PICO has the chip rp2040, and the firmware runs on Generic ESP32S3" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "machine"),
+    [
+        ("RPI_PICO", "Somebody's own board with RP2040"),
+        ("RPI_PICO2", "Raspberry Pi Pico2 with RP2350-RISCV"),
+        ("ESP32_GENERIC", "Generic ESP32 module with SPIRAM with ESP32"),
+    ],
+)
+def test_a_board_that_is_named_needs_the_chip_only(name, machine):
+    assert find_board(name, Firmware(machine, (1, 29, 0), "", 0)).name == name
+
+
+def test_a_source_that_does_not_compile_is_named_with_its_line(firmware, tmp_path):
+    (firmware / "one.py").write_text("value = 0\nvalue = = 1\n")
+    with pytest.raises(ToolError, match=r"one.py, line 2, does not compile: SyntaxError"):
         build(boards.load("UNIX_VIRTUAL"))
+
+
+def test_an_app_that_does_not_compile_stays_here(firmware, tmp_path):
+    app = tmp_path / "app.py"
+    app.write_text("def f(:\n")
+    with pytest.raises(ToolError, match=r"app.py, line 1, does not compile: SyntaxError"):
+        build(boards.load("UNIX_VIRTUAL"), app=app)
 
 
 def command(*arguments):
@@ -295,21 +349,43 @@ def test_what_arrives_is_what_was_compiled(rig):
     assert arrived == wanted
 
 
-def test_watching_deploys_again_when_a_source_changes(blank, tmp_path):
-    repository = tmp_path / "clone"
+@pytest.fixture
+def watching(blank, tmp_path):
+    """A `bg95 deploy --watch` of a clone, with an app; it deploys by the time of the test."""
+    clone, app = tmp_path / "clone", tmp_path / "app.py"
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for part in ("firmware", "boards", "host_tools"):
-        shutil.copytree(boards.REPOSITORY / part, repository / part, ignore=ignored)
+        shutil.copytree(boards.REPOSITORY / part, clone / part, ignore=ignored)
+    app.write_text("pass\n")
     code = "from bg95_host.cli import main; main()"
     with subprocess.Popen(
-        [sys.executable, "-u", "-c", code, "deploy", "--port", blank.port, "--watch"],
-        env={**os.environ, "PYTHONPATH": str(repository / "host_tools")},
+        [sys.executable, "-uc", code, "deploy", "--port", blank.port, "--watch", "--app", app],
+        env={**os.environ, "PYTHONPATH": str(clone / "host_tools")},
         stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-    ) as watching:
-        assert any("watching" in line for line in iter(watching.stdout.readline, ""))
-        source = repository / "firmware" / "bg95" / "limits.py"
-        source.write_text(source.read_text() + "\nadded = 1\n")
-        assert any("limits.mpy" in line for line in iter(watching.stdout.readline, ""))
-        watching.send_signal(signal.SIGINT)
-        assert watching.wait(PATIENCE_S) == 0
+    ) as running:
+        running.clone, running.app = clone, app
+        running.says = lambda text: any(text in line for line in iter(running.stdout.readline, ""))
+        assert running.says("watching")
+        yield running
+        running.send_signal(signal.SIGINT)
+        assert running.wait(PATIENCE_S) == 0
+
+
+def test_watching_deploys_again_when_a_source_changes(watching):
+    source = watching.clone / "firmware" / "bg95" / "limits.py"
+    source.write_text(source.read_text() + "\nadded = 1\n")
+    assert watching.says("limits.mpy")
+    (watching.clone / "boards" / "UNIX_VIRTUAL" / "wiring.py").write_text("import bg95\n")
+    assert watching.says("/wiring.py")
+
+
+def test_watching_goes_on_after_a_mistake_and_when_an_editor_replaces_the_file(watching):
+    watching.app.write_text("a = = 1\n")
+    assert watching.says("not deployed: ")
+    for text in ("print(1)\n", "print(22)\n"):
+        new = watching.app.with_suffix(".new")
+        new.write_text(text)
+        new.replace(watching.app)
+        assert watching.says(f"/main.py  {len(text)} bytes")

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
+
+from bg95_host.cli import _names
+from bg95_host.cli._terminal import complain, console, progress
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bg95_host.deploy import Progress, Report
+    from bg95_host.deploy import Report
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +32,10 @@ def _deploy(
     ] = "auto",
     board: Annotated[
         str | None,
-        typer.Option(help="A folder of boards/; without it, what the firmware says it runs on."),
+        typer.Option(
+            help="A folder of boards/. Default: what the firmware says it runs on.",
+            **_names.one_of("board", _names.boards),
+        ),
     ] = None,
     app: Annotated[
         Path | None,
@@ -37,75 +46,60 @@ def _deploy(
         bool, typer.Option("--watch", help="Stay, and deploy again whenever a source changes.")
     ] = False,
 ) -> None:
-    from rich.console import Console
-
     from bg95_host.deploy import deploy, sources
 
-    console = Console(highlight=False, quiet=as_json)
+    terminal = console(quiet=as_json)
 
     def once() -> None:
-        with _progress(console) as progress:
-            report = deploy(port, board, app, progress)
-        _show(console, report, as_json)
+        with progress(terminal, "compiling") as show:
+            report = deploy(port, board, app, show)
+        _show(terminal, report, as_json)
 
     if watch:
         with suppress(KeyboardInterrupt):
-            _watch(console, sources(board, app), once)
+            _watch(terminal, sources(board, app), once)
     else:
         once()
 
 
-@contextmanager
-def _progress(console: Console) -> Iterator[Progress]:
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        console=console,
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("compiling", total=None)
-
-        def show(file: str, done: int, total: int) -> None:
-            bar.update(task, description=file, completed=done, total=total)
-
-        yield show
-
-
-def _show(console: Console, report: Report, as_json: bool) -> None:
+def _show(terminal: Console, report: Report, as_json: bool) -> None:
     if as_json:
-        import json
-        from dataclasses import asdict
-
-        print(json.dumps(asdict(report)))
+        print(json.dumps(asdict(report)), flush=True)
         return
-    console.print(f"[bold]{report.board}[/]: {report.firmware}")
+    terminal.print(f"[bold]{report.board}[/]: {escape(report.firmware)}")
     for file, size in report.copied.items():
-        console.print(f"  [green]+[/] {file}  {size:,} bytes")
+        terminal.print(f"  [green]+[/] {file}  {size:,} bytes")
     for file in report.removed:
-        console.print(f"  [red]-[/] {file}")
+        terminal.print(f"  [red]-[/] {escape(file)}")
     if report.copied or report.removed:
-        console.print(f"{len(report.unchanged)} files were up to date; all verified by SHA-256")
+        terminal.print(f"{len(report.unchanged)} files were up to date; all verified by SHA-256")
     else:
-        console.print(f"all {len(report.unchanged)} files are up to date")
+        terminal.print(f"all {len(report.unchanged)} files are up to date")
 
 
-def _watch(console: Console, files: list[Path], deploy_again: Callable[[], None]) -> None:
+def _watch(terminal: Console, files: list[Path], deploy_again: Callable[[], None]) -> None:
     from watchfiles import watch
 
+    from bg95_host.deploy import DeployStopped
     from bg95_host.errors import ToolError
 
+    def matters(_change: object, path: str) -> bool:
+        return Path(path) in files or Path(path).parent in files
+
+    # Folders, since an editor may put a new file in the place of the old one.
+    folders = {file if file.is_dir() else file.parent for file in files}
     first = True  # the watch is on by now, so that no change falls between it and the first deploy
-    for changes in watch(*files, yield_on_timeout=True, rust_timeout=100):
+    for changes in watch(
+        *folders, watch_filter=matters, recursive=False, yield_on_timeout=True, rust_timeout=100
+    ):
         if not changes and not first:
             continue
         try:
             deploy_again()
+        except DeployStopped:
+            raise
         except ToolError as e:  # the next save may mend it
-            console.print(f"[bold red]not deployed:[/] {e}", soft_wrap=True)
+            complain(f"not deployed: {e}")
         if first:
-            console.print("watching; Ctrl-C ends it")
+            terminal.print("watching; Ctrl-C ends it")
         first = False
