@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -16,9 +17,12 @@ HISTORY = Path("~/.bg95_at_history").expanduser()
 
 _POLL_S = 0.2  # how often the module is listened to while nothing is typed
 
-# The command table is the simulator's; it says nothing of what may follow these, which wait for data.
-_WANT_DATA = ("+QSSLSEND", "+QISEND", "+QFUPL", "+QFWRITE")
-_SECRETS = ("+CPIN", "+QICSGP", "+CLCK", "+QSSLCRYPT")  # not kept in the history
+# What is typed after these is data (at-commands.md 1.6.3, 2.7, 2.8), or goes to the peer (1.4.3, 1.6.2, 2.6.5).
+_WANT_DATA = re.compile(
+    r"\+(QSSLSEND|QISEND|QFUPL|QFWRITE)=(?!\?|\d+,0$)|O\d*$|D"
+    r"|\+QISWTMD=\d+,2|\+QSSLOPEN=([^,]*,){5}2|\+QIOPEN=([^,]*,){6}2"
+)
+_SECRETS = ("+CPIN", "+CPWD", "+QICSGP", "+CLCK", "+QSSLCRYPT")  # not kept in the history
 
 # Longer than the 300 ms of most commands (at-commands.md, part 2); max_time is the table's.
 _MARGIN_S = 3.0
@@ -55,11 +59,15 @@ class CommandTable:
         return (command.max_time if command else 0.3) + _MARGIN_S
 
 
+def _parts(line: str) -> list[str]:
+    """The commands of a line without their AT, which stands once: "AT+CSQ;+CREG?" has two."""
+    text = line.strip().upper()
+    return text[2:].split(";") if text.startswith("AT") else []
+
+
 def _name(line: str) -> str:
-    """The command's name in the table, "+CSQ" for "at+csq?"."""
-    text = line.strip().upper()[2:]
-    end = min((text.find(c) for c in "=?" if c in text), default=len(text))
-    return text[:end]
+    """The first command's name in the table, "+CSQ" for "at+csq?"; "" if it is no command."""
+    return re.split("[=?]", "".join(_parts(line)[:1]))[0]
 
 
 class AtCompleter(Completer):
@@ -81,7 +89,7 @@ class AtCompleter(Completer):
 
 def keeps(line: str) -> bool:
     """Whether a line may go into the history file: it holds no PIN, password or key."""
-    return _name(line) not in _SECRETS
+    return not any(part.startswith(_SECRETS) for part in _parts(line))
 
 
 class Console:
@@ -117,8 +125,14 @@ class Console:
         """Send one command and show its answer; False where the module refused it."""
         if self._failure:
             raise self._failure
-        if _name(line) in _WANT_DATA and "=?" not in line:
-            self._show("error", "this command waits for data, which a console line cannot give")
+        parts = _parts(line)
+        if not parts:
+            self._show("error", "a command starts with AT; `exit` leaves")
+            return False
+        if any(map(_WANT_DATA.match, parts)):
+            self._show(
+                "error", "not sent: what comes after it is data, and a line here is a command"
+            )
             return False
         try:
             with self._line:

@@ -1,5 +1,11 @@
 """`bg95 at`: answers, refusals, URCs apart, completion from the command table, history."""
 
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.completion import CompleteEvent
@@ -40,13 +46,35 @@ def test_a_refusal_names_the_section_to_read(running, shown):
 
 def test_what_is_no_command_is_refused_before_it_is_sent(running, shown):
     assert not running.send("hello")
-    assert shown == [("error", "command: starts with AT")]
+    assert shown == [("error", "a command starts with AT; `exit` leaves")]
 
 
-def test_a_command_that_waits_for_data_is_not_sent(running, shown):
-    assert not running.send("AT+QSSLSEND=0,18")
-    assert "waits for data" in shown[0][1]
+@pytest.mark.parametrize(
+    "line",
+    [
+        "AT+QSSLSEND=0,18",
+        'at+qfupl="a",5',
+        "AT+CSQ;+QSSLSEND=0",
+        "ATO",
+        "ATD*99#",
+        "AT+QISWTMD=0,2",
+        'AT+QSSLOPEN=1,1,0,"a.test",443,2',
+        'AT+QIOPEN=1,0,"TCP","a.test",80,0,2',
+    ],
+)
+def test_a_command_after_which_a_line_would_be_data_is_not_sent(running, shown, line):
+    assert not running.send(line)
+    ((kind, text),) = shown
+    assert kind == "error" and text.startswith("not sent")
     assert running.send("AT")
+
+
+@pytest.mark.parametrize(
+    "line", ["AT+QSSLSEND=?", "AT+QISEND=0,0", 'AT+QSSLOPEN=1,1,0,"a.test",2', "AT+QISWTMD=0,1"]
+)
+def test_a_command_like_those_is_sent(running, shown, line):
+    running.send(line)
+    assert not shown[-1][1].startswith("not sent")
 
 
 def test_a_urc_stands_apart(add_module, shown):
@@ -99,7 +127,9 @@ def test_the_time_limit_is_the_commands_own():
     assert table.time_limit("AT+CSQ") < 5
 
 
-@pytest.mark.parametrize("line", ['AT+CPIN="1234"', 'at+qicsgp=1,1,"a","u","p"'])
+@pytest.mark.parametrize(
+    "line", ['AT+CPIN="1234"', 'at+qicsgp=1,1,"a","u","p"', 'AT+CSQ;+CPIN="1234"']
+)
 def test_secrets_stay_out_of_the_history(line):
     assert not keeps(line)
     assert keeps("AT+CSQ")
@@ -114,6 +144,25 @@ def test_the_prompt_completes_runs_and_remembers(running, shown, tmp_path, monke
     assert shown[:2] == [("answer", "+CSQ: 20,99"), ("ok", "OK")]
     assert "AT+CSQ" in history.read_text()
     assert "1234" not in history.read_text()
+
+
+def test_ctrl_c_ends_the_wait_for_an_answer_not_the_console(add_module, tmp_path):
+    trace = tmp_path / "trace"
+    module = add_module(faults=["late_answer=+CSQ:1"], trace=trace)
+    keyboard, terminal = os.openpty()
+    with subprocess.Popen(
+        [Path(sys.executable).with_name("bg95"), "at", "--port", module.path],
+        stdin=terminal, stdout=terminal, stderr=terminal,
+        env={**os.environ, "HOME": str(tmp_path), "TERM": "dumb"},
+    ) as running:  # fmt: skip
+        os.close(terminal)
+        os.write(keyboard, b"AT+CSQ\r")
+        wait_until(lambda: "AT+CSQ" in trace.read_text())
+        running.send_signal(signal.SIGINT)
+        os.write(keyboard, b"ATI\rexit\r")
+        assert running.wait(30) == 0
+    os.close(keyboard)
+    assert '"ATI"' in trace.read_text()
 
 
 def test_commands_from_a_pipe_set_the_exit_status(bg95, add_module):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import typer
 
 from bg95_host.cli import _module_options as where
+from bg95_host.cli._terminal import console
 
-_STYLES = {"answer": "", "ok": "green", "error": "red", "urc": "magenta"}
+if TYPE_CHECKING:
+    from bg95_host.console import Console
+
+_STYLES = {"answer": "none", "ok": "green", "error": "red", "urc": "magenta"}
 
 
 def register(app: typer.Typer) -> None:
@@ -21,33 +26,33 @@ def _at(
     board_port: where.BoardPort = None,
     baud: where.Baud = 115200,
 ) -> None:
-    from rich.console import Console as Terminal
     from rich.markup import escape
 
     from bg95_host.console import Console
     from bg95_host.module_link import open_link
 
-    terminal = Terminal(highlight=False)
+    terminal = console()
 
     def show(kind: str, text: str) -> None:
         mark = "◂ " if kind == "urc" else ""
-        terminal.print(f"[{_STYLES[kind] or 'none'}]{mark}{escape(text)}[/]", soft_wrap=True)
+        terminal.print(f"[{_STYLES[kind]}]{mark}{escape(text)}[/]")
 
     with open_link(port, board_port, baud) as link:
-        show("ok", link.activate())
-        with Console(link, show) as console:
-            answered = _interact(console) if sys.stdin.isatty() else _play(console)
+        with terminal.status("getting in step with the module"):
+            identity = link.activate()
+        show("ok", identity)
+        with Console(link, show) as running:
+            answered = _interact(running) if sys.stdin.isatty() else _play(running)
     if not answered:
         raise typer.Exit(1)
 
 
-def _play(console) -> bool:
+def _play(running: Console) -> bool:
     """Commands from a file or a pipe; False if any was refused."""
-    lines = [line.strip() for line in sys.stdin if line.strip()]
-    return all([console.send(line) for line in lines])
+    return all([running.send(line) for line in map(str.strip, sys.stdin) if line])
 
 
-def _interact(console) -> bool:
+def _interact(running: Console) -> bool:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.history import FileHistory
     from prompt_toolkit.patch_stdout import patch_stdout
@@ -60,17 +65,17 @@ def _interact(console) -> bool:
                 super().store_string(string)
 
     session: PromptSession[str] = PromptSession(
-        history=History(str(HISTORY)), completer=console.completer, complete_while_typing=True
+        history=History(str(HISTORY)), completer=running.completer, complete_while_typing=True
     )
     while True:
         try:
             with patch_stdout(raw=True):
                 line = session.prompt("at> ").strip()
-        except KeyboardInterrupt:
+            if line in ("exit", "quit"):
+                return True
+            if line:
+                running.send(line)
+        except KeyboardInterrupt:  # ends the line, or the wait for an answer
             continue
         except EOFError:
             return True
-        if line in ("exit", "quit"):
-            return True
-        if line:
-            console.send(line)
