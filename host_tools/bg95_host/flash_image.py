@@ -30,5 +30,9 @@ def build(flash: Flash, files: Mapping[str, bytes]) -> bytes:
                 file.write(data)
     except (LittleFSError, OSError) as e:
         size = sum(map(len, files.values()))
-        raise ToolError(f"{size} bytes of files do not fit in {flash.fs_size} of flash") from e
+        if getattr(e, "code", None) == LittleFSError.Error.LFS_ERR_NOSPC:
+            raise ToolError(f"{size} bytes of files do not fit in {flash.fs_size} of flash") from e
+        raise ToolError(
+            f"{path} cannot be a file on the board: its name is too long, or another file or folder has it"
+        ) from e
     return bytes(fs.context.buffer)

@@ -152,7 +152,6 @@ def test_an_esp32_image_follows_the_firmwares_own_partition_table(bg95, app, tmp
         ("ESP32_GENERIC", lambda p: uf2_file(p, 4096), "has no partition table"),
         ("ESP32_GENERIC", lambda p: esp32_firmware(p, (0x200000, 0x600000)), "another board"),
         ("UNIX_VIRTUAL", lambda p: uf2_file(p, 4096), "is not flashed"),
-        ("NO_SUCH", lambda p: uf2_file(p, 4096), "there is no board"),
         ("RPI_PICO", lambda p: p, "cannot be read"),
     ],
 )
@@ -163,6 +162,44 @@ def test_a_firmware_that_does_not_fit_is_named(bg95, tmp_path, board, make_firmw
     assert done.exit_code == 1
     assert sentence in done.sentence
     assert not out.exists()
+
+
+def test_an_unknown_board_is_a_wrong_command_line_that_names_the_known_ones(bg95):
+    done = bg95("image", "--board", "NO_SUCH", "--firmware", "x")
+    assert done.exit_code == 2
+    assert all(name in done.output for name in boards.names())
+
+
+@pytest.mark.parametrize("out", ["/dev/full", "/proc/no/such.uf2", "."])
+def test_an_output_that_cannot_be_written_is_one_sentence(bg95, tmp_path, out):
+    firmware = uf2_file(tmp_path / "fw.uf2", 4096)
+    done = bg95("image", "--board", "RPI_PICO", "--firmware", firmware, "-o", out)
+    assert done.exit_code == 1
+    assert done.sentence.startswith(f"{out} cannot be written: ")
+
+
+@pytest.mark.parametrize(
+    "path, there", [("", "/a"), ("data/", "/data/a"), ("x/../y", "/y"), ("/../y", "/y")]
+)
+def test_a_file_goes_where_mpremote_cp_would_put_it(bg95, tmp_path, path, there):
+    firmware, file = uf2_file(tmp_path / "fw.uf2", 4096), tmp_path / "a"
+    file.write_text("a")
+    words = ["--file", f"{file}:{path}", "-o", tmp_path / "out", "--json"]
+    done = bg95("image", "--board", "RPI_PICO", "--firmware", firmware, *words)
+    assert json.loads(done.stdout)["files"][there] == 1
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(bg95, tmp_path):
+    firmware = uf2_file(tmp_path / "fw.uf2", 4096)
+    words = ["--firmware", firmware, "--file", f"{firmware}:lib", "-o", tmp_path / "out"]
+    assert "/lib cannot be a file" in bg95("image", "--board", "RPI_PICO", *words).sentence
+
+
+def test_an_app_that_does_not_compile_is_named_with_its_line(bg95, app, tmp_path):
+    app.write_text("a = 1\nb = = 2\n")
+    words = ["--firmware", uf2_file(tmp_path / "fw.uf2", 4096), "--app", app]
+    said = bg95("image", "--board", "RPI_PICO", *words, "-o", tmp_path / "out").sentence
+    assert said == f"{app}, line 2, does not compile: SyntaxError: invalid syntax"
 
 
 def test_files_that_do_not_fit_are_named(bg95, tmp_path):

@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+from bg95_host.cli import _names
+from bg95_host.cli._terminal import console
+
 
 def register(app: typer.Typer) -> None:
     """Add the sub-command."""
@@ -15,7 +18,9 @@ def register(app: typer.Typer) -> None:
 
 
 def _image(
-    board: Annotated[str, typer.Option(help="A folder of boards/.")],
+    board: Annotated[
+        str, typer.Option(help="A folder of boards/.", **_names.one_of("board", _names.boards))
+    ],
     firmware: Annotated[
         Path, typer.Option(metavar="FILE", help="MicroPython: .uf2 for RP2, .bin for ESP32.")
     ],
@@ -25,13 +30,16 @@ def _image(
         typer.Option(metavar="FILE[:PATH]", help="One more file, PATH on the board; repeatable."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="[build/image/BOARD...]")
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Default: build/image/BOARD.uf2 or .bin."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     from dataclasses import asdict
 
-    from rich.console import Console
+    from rich.markup import escape
 
     from bg95_host.errors import ToolError
 
@@ -42,18 +50,19 @@ def _image(
             f"{missing.name} is not installed: use `make image`, or pip install 'bg95_host[image]'"
         ) from missing
 
-    console = Console(quiet=as_json, highlight=False)
-    with console.status("compiling the driver, writing the file system"):
+    terminal = console(quiet=as_json)
+    with terminal.status("compiling the driver, writing the file system"):
         made = image.make(board, firmware, output, app, dict(map(_split, file or ())))
     if as_json:
         print(json.dumps({**asdict(made), "path": str(made.path)}))
         return
     for folder, sizes in _by_folder(made.files).items():
         what = f"{folder} ({len(sizes)} files)" if len(sizes) > 1 else folder
-        console.print(f"{sum(sizes):9,} B  {what}", style="dim")
+        terminal.print(f"{sum(sizes):9,} B  {escape(what)}", style="dim")
     total = made.path.stat().st_size
-    console.print(f"[green]✓[/] {made.path} ({total:,} bytes), files at 0x{made.offset:x}")
-    console.print(f"  to flash: {made.how_to_flash}", soft_wrap=True)
+    where = escape(str(made.path))
+    terminal.print(f"[green]✓[/] {where} ({total:,} bytes), files at 0x{made.offset:x}")
+    terminal.print(f"  to flash: {escape(made.how_to_flash)}")
 
 
 def _by_folder(files: dict[str, int]) -> dict[str, list[int]]:
@@ -66,5 +75,6 @@ def _by_folder(files: dict[str, int]) -> dict[str, list[int]]:
 
 
 def _split(word: str) -> tuple[str, Path]:
+    """Where a file goes, as `mpremote cp` has it: a PATH that ends in / is a folder."""
     source, _, path = word.partition(":")
-    return path or Path(source).name, Path(source)
+    return path + Path(source).name if path[-1:] in ("", "/") else path, Path(source)

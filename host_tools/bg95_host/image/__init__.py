@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,15 +42,18 @@ def make(
         raise ToolError(f"{board.name} is not flashed; use `bg95 run` on it")
     files = build(board, board.arch, app)
     for path, source in (extra or {}).items():
-        files[f"/{path.lstrip('/')}"] = _read(source)
+        files[posixpath.normpath(f"/{path.lstrip('/')}")] = _read(source)
     data = _read(firmware)
     if board.port == "rp2":
         from bg95_host.image import uf2 as chip
     else:
         from bg95_host.image import esp32 as chip
     output = output or Path("build/image") / f"{board.name}.{chip.SUFFIX}"
-    output.parent.mkdir(parents=True, exist_ok=True)
-    offset = chip.join(board, data, files, output)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        offset = chip.join(board, data, files, output)
+    except OSError as error:
+        raise ToolError(f"{output} cannot be written: {error.strerror}") from error
     sizes = {path: len(content) for path, content in sorted(files.items())}
     return Image(output, board.name, sizes, offset, chip.HOW_TO_FLASH.format(file=output))
 
