@@ -99,10 +99,13 @@ def test_without_an_app_the_board_is_kept_up_for_mpremote():
 @pytest.mark.parametrize(
     ("options", "status", "said"),
     [
-        (["--rig", "breadboard"], 1, "there is no rig 'breadboard'"),
-        (["--trait", "colour=red"], 1, "there is no trait 'colour'"),
-        (["--board", "TOASTER"], 1, "there is no board 'TOASTER'"),
+        (["--rig", "breadboard"], 2, "there is no rig 'breadboard'"),
+        (["--trait", "colour=red"], 2, "there is no trait 'colour'"),
+        (["--fault", "flood"], 2, "there is no fault 'flood'"),
+        (["--board", "TOASTER"], 2, "there is no board 'TOASTER'"),
         (["--clock", "noon"], 2, "noon"),
+        (["--rig", "labgrid"], 1, "the rig labgrid needs a place: give PLACE="),
+        (["--trace", "/no/folder/trace"], 1, "/no/folder/trace"),
     ],
 )
 def test_a_wrong_option_is_one_sentence(tmp_path, options, status, said):

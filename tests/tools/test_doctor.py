@@ -57,7 +57,24 @@ def test_a_silent_port_is_a_finding(bg95, add_module):
     assert done.exit_code == 1
 
 
-def test_a_malformed_server_is_a_wrong_command_line(bg95):
-    done = bg95("doctor", "--port", "x", "--server", "nowhere")
+def test_what_could_not_be_asked_is_not_well(bg95, add_module):
+    module = add_module(faults=["refuse=+CCLK:3"])
+    done = bg95("doctor", "--port", module.path, "--apn", "demo.apn", "--json")
+    assert [name for name, finding in by_name(done).items() if not finding["ok"]] == ["clock"]
+    assert by_name(done)["clock"]["ok"] is None
+    assert done.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["--server", "nowhere"], "write HOST:PORT"),
+        (["--server", "a.test:443"], "belong together"),
+        (["--ca", "ca.pem"], "belong together"),
+        (["--baud", "0"], "300"),
+    ],
+)
+def test_a_wrong_command_line_is_told_before_the_port_is_opened(bg95, words, said):
+    done = bg95("doctor", "--port", "x", *words)
     assert done.exit_code == 2
-    assert "write HOST:PORT" in done.output
+    assert said in done.output

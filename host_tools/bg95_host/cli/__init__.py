@@ -5,15 +5,15 @@ A sub-command's file has `register(app)`, and imports what is slow inside its co
 """
 
 import importlib
+import os
 import pkgutil
 import sys
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
+from bg95_host.cli._terminal import complain
 from bg95_host.errors import ToolError
 
 app = typer.Typer(
@@ -52,10 +52,16 @@ def main() -> None:
         app()
     except ToolError as error:
         fail(str(error))
+    except OSError as error:  # what no tool expects: a full disk, a folder that may not be written
+        where = f"{error.filename}: " if error.filename else ""
+        fail(where + (error.strerror or str(error)))
 
 
 def fail(reason: str) -> None:
     """Print the one sentence that says what happened, and end with status 1."""
-    console = Console(stderr=True, highlight=False)
-    console.print(f"[bold red]bg95:[/] {escape(reason)}", soft_wrap=True)
+    complain(reason)
+    try:
+        sys.stdout.flush()
+    except OSError:  # the reason may be that stdout takes no more: exit() need not try again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(1)

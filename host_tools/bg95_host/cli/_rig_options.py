@@ -5,11 +5,17 @@ from typing import Annotated
 
 import typer
 
+from bg95_host.cli import _names
+
 _PANEL = "Rig"
 
 Rig = Annotated[
     str,
-    typer.Option(rich_help_panel=_PANEL, help="virtual, pico-emulator, serial or labgrid."),
+    typer.Option(
+        rich_help_panel=_PANEL,
+        help="virtual, pico-emulator, serial or labgrid.",
+        **_names.one_of("rig", _names.rigs),
+    ),
 ]
 Port = Annotated[
     str | None,
@@ -28,7 +34,11 @@ Module = Annotated[
 ]
 Board = Annotated[
     str | None,
-    typer.Option(rich_help_panel=_PANEL, help="A folder of boards/. Default: what the board says."),
+    typer.Option(
+        rich_help_panel=_PANEL,
+        help="A folder of boards/. Default: what the board says.",
+        **_names.one_of("board", _names.boards),
+    ),
 ]
 Firmware = Annotated[
     Path | None,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bg95_host.cli import _names
+
 if TYPE_CHECKING:
     from bg95_host.module_sim import SimOptions
 
@@ -25,9 +27,21 @@ Resolve = Annotated[
 ]
 Clock = Annotated[str | None, _option(metavar="ISO8601", help="The module's time at the start.")]
 Fault = Annotated[
-    list[str] | None, _option(metavar="NAME[=ARG]", help="Inject a fault; repeatable.")
+    list[str] | None,
+    _option(
+        metavar="NAME[=ARG]",
+        help="Inject a fault; repeatable. `bg95 sim --list-faults` lists them.",
+        **_names.completed(_names.faults),
+    ),
 ]
-Trait = Annotated[list[str] | None, _option(metavar="NAME=VALUE", help="Set a trait; repeatable.")]
+Trait = Annotated[
+    list[str] | None,
+    _option(
+        metavar="NAME=VALUE",
+        help="Set a trait; repeatable. `bg95 sim --list-traits` lists them.",
+        **_names.completed(_names.traits),
+    ),
+]
 Files = Annotated[
     Path | None, _option(metavar="DIR", help="Its flash file system; without it, in memory.")
 ]
@@ -50,14 +64,18 @@ def sim_options(
 ) -> "SimOptions":
     """The options as the simulator takes them; a wrong one is a wrong command line."""
     from bg95_host.module_sim import SimOptions
-    from bg95_host.module_sim.traits import parse_assignments
+    from bg95_host.module_sim.faults import Faults
+    from bg95_host.module_sim.traits import Traits, parse_assignments
 
     try:
+        traits = parse_assignments(trait or ())
+        Traits(traits)  # these two raise here what a starting module would raise later
+        Faults(fault or ())
         return SimOptions(
             clock=datetime.fromisoformat(clock.replace("Z", "+00:00")) if clock else None,
             resolve=parse_assignments(resolve or ()),
             faults=fault or (),
-            traits=parse_assignments(trait or ()),
+            traits=traits,
             **rest,
         )
     except ValueError as e:

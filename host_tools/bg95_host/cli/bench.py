@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bg95_host.cli import _rig_options as on
+from bg95_host.cli._terminal import console
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def register(app: typer.Typer) -> None:
@@ -23,39 +27,39 @@ def _bench(
     board: on.Board = None,
     firmware: on.Firmware = None,
     place: on.Place = None,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR")] = Path("build/bench"),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="For results and plots.")
+    ] = Path("build/bench"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
-    from rich.console import Console
-
     from bg95_host.bench import measure, records
     from bg95_host.module_sim import SimOptions
     from bg95_host.rigs import RigOptions, make_rig
     from bg95_host.testbed.pki import Authority
     from bg95_host.testbed.servers import TlsServer
 
-    console = Console(quiet=as_json, highlight=False)
+    terminal = console(quiet=as_json)
     authority = Authority()
     sim = SimOptions(resolve={measure.HOST: "127.0.0.1"}, powered=False)
     with (
         TlsServer(authority.server(measure.HOST), measure.serve) as server,
         make_rig(rig, RigOptions(sim, port, module, board, firmware, place)) as started,
-        console.status(f"measuring on {rig}"),
+        terminal.status(f"measuring on {rig}"),
     ):
         found = measure.measure(
-            started, server.port, authority.cert_pem, lambda record: _show(console, record)
+            started, server.port, authority.cert_pem, lambda record: _show(terminal, record)
         )
     records.write(found, output / "results.json")
-    plots = _plot(console, found, output)
+    plots = _plot(terminal, found, output)
     for file in (output / "results.json", *plots):
-        console.print(f"wrote {file}")
+        terminal.print(f"wrote {file}")
     if as_json:
         print(json.dumps([record.as_dict() for record in found]))
     if any(record.error for record in found):
         raise typer.Exit(1)
 
 
-def _show(console, record) -> None:
+def _show(terminal: Console, record) -> None:
     from rich.markup import escape
 
     value = f"{record.value:,.0f} {record.unit}" if record.value is not None else "failed"
@@ -63,13 +67,13 @@ def _show(console, record) -> None:
     if record.ratio is not None:  # a time is at least its limit, all else at most
         times = f"{record.ratio:7.1f} ×" if record.unit == "us" else f"{record.ratio:7.0%} of"
         share = f"{times} {record.limit:,.0f}"
-    console.print(f"{record.name:<34} {value:>14} {share}  [red]{escape(record.error)}[/]")
+    terminal.print(f"{record.name:<34} {value:>14} {share}  [red]{escape(record.error)}[/]")
 
 
-def _plot(console, found, output: Path) -> list[Path]:
+def _plot(terminal: Console, found, output: Path) -> list[Path]:
     try:
         from bg95_host.bench import plots
     except ModuleNotFoundError as missing:
-        console.print(f"no plots: {missing.name} is not installed (use `make bench`)")
+        terminal.print(f"no plots: {missing.name} is not installed (use `make bench`)")
         return []
     return plots.write(found, output)

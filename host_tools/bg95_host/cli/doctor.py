@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bg95_host.cli import _module_options as where
+from bg95_host.cli._terminal import console
 
 _MARKS = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[yellow]?[/]"}
 
@@ -30,27 +31,28 @@ def _doctor(
     ] = "",
     as_json: where.Json = False,
 ) -> None:
-    from rich.console import Console
     from rich.markup import escape
 
     from bg95_host.module_link import open_link
 
     host, server_port = _split(server)
-    console = Console(quiet=as_json, highlight=False)
+    if bool(server) != bool(ca):
+        raise typer.BadParameter("a server, and the CA file to verify it with, belong together")
+    terminal = console(quiet=as_json)
     with (
         open_link(port, board_port, baud) as link,
-        console.status("asking the module; this can take minutes without coverage"),
+        terminal.status("asking the module; this can take minutes without coverage"),
     ):
         findings = link.examine(apn, host, server_port, ca)
     width = max(len(finding.what) for finding in findings)
     for finding in findings:
         what = f"[bold]{escape(finding.what):<{width}}[/]"
-        console.print(f"{_MARKS[finding.ok]} {what}  {escape(finding.seen)}", soft_wrap=True)
+        terminal.print(f"{_MARKS[finding.ok]} {what}  {escape(finding.seen)}")
         if finding.advice:
-            console.print(f"  {'':<{width}}  → {escape(finding.advice)}", soft_wrap=True)
+            terminal.print(f"  {'':<{width}}  → {escape(finding.advice)}")
     if as_json:
         print(json.dumps([finding._asdict() for finding in findings]))
-    if any(finding.ok is False for finding in findings):
+    if not all(finding.ok for finding in findings):  # what could not be asked is not well
         raise typer.Exit(1)
 
 

@@ -29,7 +29,9 @@ def _hil(
     ca: Annotated[
         str, typer.Option(metavar="NAME", help="That server's CA, as named on the module.")
     ] = "",
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR")] = Path("build/hil"),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="For the reports.")
+    ] = Path("build/hil"),
     tests: Annotated[
         list[str] | None, typer.Argument(help="Some of the tests, as pytest takes them.")
     ] = None,
@@ -39,6 +41,10 @@ def _hil(
 
     file = str(firmware.resolve()) if firmware else None
     settings = Settings(rig, port, module, board, file, place, apn, server, ca)
+    reports = [output / "report.html", output / "results.xml"]
+    for report in reports:  # of an earlier run
+        report.unlink(missing_ok=True)
     status = hil.run(settings, output.resolve(), tests or ())
-    print(f"wrote {output / 'report.html'}\nwrote {output / 'results.xml'}")
+    for report in filter(Path.exists, reports):
+        print(f"wrote {report}")
     raise typer.Exit(min(status, 1))

@@ -1,4 +1,4 @@
-"""`bg95 sim`: a simulated module on a pty, a TCP port or a serial device."""
+"""A simulated module on a pty, a TCP port or a serial device."""
 
 from __future__ import annotations
 

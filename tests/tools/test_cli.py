@@ -1,0 +1,83 @@
+"""The command `bg95` itself: its help, completion, and what becomes of output that nobody takes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from rich.text import Text
+
+from bg95_host import boards
+from bg95_host.cli import app
+from bg95_host.rigs import RIGS
+
+BG95 = str(Path(sys.executable).with_name("bg95"))
+COMMANDS = typer.main.get_command(app).commands
+
+
+def shell(line, **environment):
+    """Run a line of bash with bg95 in the PATH."""
+    return subprocess.run(
+        ["bash", "-c", line],
+        env={**os.environ, "PATH": f"{Path(BG95).parent}:{os.environ['PATH']}", **environment},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_says_what_it_is(name):
+    for option in COMMANDS[name].params:
+        assert option.help, option.name
+        assert Text.from_markup(option.help).plain == option.help, option.name
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("de", ["deploy"]),
+        ("image --board ", boards.names()),
+        ("deploy --board RPI_PICO_", ["RPI_PICO_W"]),
+        ("hil --rig ", RIGS),
+        ("run --fault hang", ["hang"]),
+        ("sim --trait sim_", ["sim_pin="]),
+    ],
+)
+def test_the_shell_completes(typed, offered):
+    words = f"bg95 {typed}"
+    place = str(len(words.split(" ")) - 1)
+    done = shell("bg95", _BG95_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=place)
+    assert set(done.stdout.split()) == set(offered), done
+
+
+def test_a_full_disk_is_one_sentence():
+    done = shell("bg95 sim --list-traits >/dev/full")
+    assert done.returncode == 1
+    assert done.stderr == "bg95: No space left on device\n"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    done = shell("bg95 sim --list-traits | head -1")
+    assert done.stdout.split()[0] == "trait"
+    assert done.stderr == ""
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence():
+    done = shell("bg95 hil -o /proc/no/such")
+    assert done.returncode == 1
+    assert done.stderr.startswith("bg95: /proc/no")
+    assert done.stderr.count("\n") == 1
+
+
+def test_piped_output_has_whole_lines_and_no_colour():
+    done = shell("bg95 doctor --port socket://127.0.0.1:1 2>&1", COLUMNS="20", TERM="xterm")
+    assert done.stdout == (
+        "bg95: the port socket://127.0.0.1:1 cannot be opened: Connection refused\n"
+    )
+
+
+@pytest.mark.parametrize("words", ["deploy --port /dev/null", "doctor --port /dev/null"])
+def test_a_refused_port_leaves_nothing_open(words):
+    done = shell(f"python -X dev -W error -c 'from bg95_host.cli import main; main()' {words}")
+    assert done.stderr == "bg95: the port /dev/null cannot be opened: it is not a serial port\n"
