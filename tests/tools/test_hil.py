@@ -84,6 +84,20 @@ def test_what_failed_comes_first_with_its_reason_and_its_lines_open(tmp_path):
     assert places == sorted(places)
 
 
+def test_a_run_that_did_not_end_does_not_look_good(tmp_path):
+    broken, stops = tmp_path / "test_broken.py", tmp_path / "test_stops.py"
+    broken.write_text("import nothing_like_that\n")
+    stops.write_text("def test_good():\n    pass\ndef test_stop():\n    raise KeyboardInterrupt\n")
+    for test, told in (
+        (broken, "No module named 'nothing_like_that'"),
+        (stops, "1 interrupted, 1 passed"),
+    ):
+        assert run(Settings(), tmp_path, [str(test)]) == 2
+        page = Page((tmp_path / "report.html").read_text())
+        assert told in page.shown and "not run to the end" in page.shown
+        assert page.classes["verdict"] == 1 and page.classes["failed"] >= 1
+
+
 HOSTILE = "</pre></style><script>alert(1)</script><img src=x onerror='alert(2)'>\"'&lt;"
 
 

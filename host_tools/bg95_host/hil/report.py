@@ -21,6 +21,10 @@ from bg95_host.trace.picture import picture
 from bg95_host.trace.records import Record, duration, parse
 from bg95_host.trace.views import lines, look, summary
 
+_INTERRUPTED = "interrupted"
+_OUTCOMES = ("failed", _INTERRUPTED, "passed", "skipped")
+_BAD = _OUTCOMES[:2]
+
 
 @dataclass
 class Result:
@@ -46,19 +50,31 @@ class Report:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep what is worth showing of each phase of a test."""
-        result = self._results.setdefault(report.nodeid, Result(report.nodeid.split("::", 1)[-1]))
+        name = report.nodeid.split("::", 1)[-1]
+        result = self._results.setdefault(report.nodeid, Result(name, _INTERRUPTED))
         result.seconds += report.duration
-        if report.outcome != "passed" and result.outcome == "passed":
+        if report.outcome == "passed":
+            if report.when == "call":
+                result.outcome = "passed"
+        elif result.outcome in ("passed", _INTERRUPTED):
             result.outcome = report.outcome
             result.phase = "" if report.when == "call" else report.when
             result.reason, result.details = _reason(report)
         if report.when == "teardown":
             _note_properties(result, report.user_properties)
 
-    def pytest_sessionfinish(self) -> None:
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep what could not even be read."""
+        if report.failed:
+            self._results[report.nodeid] = Result(
+                report.nodeid, "failed", phase="collection", reason=report.longreprtext
+            )
+
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Write the page."""
+        ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        self._file.write_text(page(list(self._results.values())), encoding="utf-8")
+        self._file.write_text(page(list(self._results.values()), ended), encoding="utf-8")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -68,16 +84,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Collect only where a page is wanted."""
-    if file := config.getoption("--hil-report"):
+    file = config.getoption("--hil-report")
+    if file and not hasattr(
+        config, "workerinput"
+    ):  # workers of pytest-xdist tell the one that collects
         config.pluginmanager.register(Report(Path(file)))
 
 
-def page(results: list[Result]) -> str:
-    """The whole page; it needs no other file. What failed comes first."""
+def page(results: list[Result], ended: bool = True) -> str:
+    """The whole page; it needs no other file. What failed comes first. `ended`: every test had its turn."""
     counts = {
-        outcome: sum(result.outcome == outcome for result in results)
-        for outcome in ("failed", "passed", "skipped")
+        outcome: sum(result.outcome == outcome for result in results) for outcome in _OUTCOMES
     }
+    said = [f"{count} {outcome}" for outcome, count in counts.items() if count] or ["no tests"]
+    good = ended and counts["passed"] and not any(counts[outcome] for outcome in _BAD)
     facts = {name: fact for result in results for name, fact in result.facts.items()}
     seconds = sum(result.seconds for result in results)
     facts["run"] = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC, {seconds:.0f} s"
@@ -85,16 +105,16 @@ def page(results: list[Result]) -> str:
     template = resources.files("bg95_host.hil").joinpath("report.html").read_text("utf-8")
     return Template(template).substitute(
         look=look(),
-        verdict=", ".join(f"{n} {outcome}" for outcome, n in counts.items() if n) or "no tests",
-        colour="failed" if counts["failed"] or not results else "",
+        verdict=", ".join(said if ended else [*said, "not run to the end"]),
+        colour="" if good else "failed",
         facts="".join(
             f"<dt>{html.escape(name)}</dt><dd>{html.escape(fact)}</dd>"
             for name, fact in facts.items()
             if fact
         ),
-        failed=_sections("Failed", [each for each in results if each.outcome == "failed"]),
+        failed=_sections("Failed", [each for each in results if each.outcome in _BAD]),
         numbers=_bars(results, facts.get("times", "")),
-        others=_sections("Tests", [each for each in results if each.outcome != "failed"]),
+        others=_sections("Tests", [each for each in results if each.outcome not in _BAD]),
     )
 
 

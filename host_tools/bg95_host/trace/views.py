@@ -22,7 +22,7 @@ _ARROWS = {
     "log": ("·", "dim"),
 }
 
-_LISTED = 20  # refused commands at the top of a page
+_LISTED = 10  # refused commands at the top of a page
 
 
 def print_timeline(records: Sequence[Record], console: Console) -> None:
