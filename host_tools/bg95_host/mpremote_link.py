@@ -114,22 +114,15 @@ class BoardLink:
         try:
             yield
         except TransportExecError as e:
-            raise BoardException(e.error_output.replace("\r\n", "\n").strip()) from None
+            raise BoardException(_lines(e.error_output.encode()).strip()) from None
         except (TransportError, serial.SerialException, OSError, struct.error) as e:
             raise BoardError(f"the board on {self.port} went away ({said_by(e)})") from e
 
     def execute(self, program: str) -> str:
-        """Run a short program; what it printed. Ctrl-C here ends it there, too."""
-        with self._translated():
-            try:
-                output, error = self.transport.exec_raw(program, timeout=_SILENCE_S)
-            except KeyboardInterrupt:
-                with contextlib.suppress(TransportError):
-                    self._interrupt()
-                raise
-            if error:
-                raise TransportExecError(output, error.decode(errors="replace"))
-            return output.decode(errors="replace").replace("\r\n", "\n")
+        """Run a short program; what it printed. Ctrl-C as in `run`."""
+        printed = bytearray()
+        self._run(program, printed.extend, _SILENCE_S)
+        return _lines(printed)
 
     def evaluate(self, expression: str) -> object:
         """The value of an expression whose repr() is a literal."""
@@ -139,9 +132,11 @@ class BoardLink:
     def run(self, program: str, on_output: Callable[[bytes], None]) -> None:
         """Run a program of any length in time, handing on its output as it comes.
 
-        Ctrl-C (KeyboardInterrupt) here is passed to the board, whose traceback is then raised.
+        Ctrl-C here ends it there, too: KeyboardInterrupt, its text the board's traceback.
         """
+        self._run(program, on_output, None)
 
+    def _run(self, program: str, on_output: Callable[[bytes], None], silence_s: int | None) -> None:
         def consume(data: bytes) -> None:
             if data != _CTRL_D:
                 on_output(data)
@@ -149,15 +144,13 @@ class BoardLink:
         with self._translated():
             self.transport.exec_raw_no_follow(program)
             try:
-                _, error = self.transport.follow(timeout=None, data_consumer=consume)
+                _, error = self.transport.follow(silence_s, consume)
             except KeyboardInterrupt:
-                _, error = self._interrupt(consume)
+                self.transport.serial.write(_CTRL_C)
+                _, error = self.transport.follow(_READ_S, consume)
+                raise KeyboardInterrupt(_lines(error).strip()) from None
         if error:
-            raise BoardException(error.decode(errors="replace").replace("\r\n", "\n").strip())
-
-    def _interrupt(self, consume: Callable[[bytes], None] | None = None) -> tuple[bytes, bytes]:
-        self.transport.serial.write(_CTRL_C)
-        return self.transport.follow(timeout=_READ_S, data_consumer=consume)
+            raise BoardException(_lines(error).strip())
 
     def write_file(
         self, path: str, data: bytes, progress: Callable[[int, int], None] | None = None
@@ -178,6 +171,10 @@ class BoardLink:
             self.transport.serial.write(_CTRL_D)
             if not self.transport.read_until(1, b"soft reboot", timeout=_READ_S).endswith(b"boot"):
                 raise TransportError("no soft reset")
+
+
+def _lines(data: bytes | bytearray) -> str:
+    return data.decode(errors="replace").replace("\r\n", "\n")
 
 
 def said_by(error: BaseException) -> str:

@@ -18,9 +18,9 @@ _NOTICE_S = 2.0  # a rig names the cause of a lost board within this
 def run_app(rig: Rig, app: Path, on_output: Callable[[bytes], None]) -> None:
     """Run `app` on a started rig until it ends, passing on its output as it comes.
 
-    Raises mpremote_link.BoardException with the board's traceback if the app raised (Ctrl-C here
-    makes it raise KeyboardInterrupt there), RigError if a part of the rig died. sys.exit() is an
-    end like any other: MicroPython tells the host no status.
+    Raises mpremote_link.BoardException with the board's traceback if the app raised, and
+    KeyboardInterrupt with it if Ctrl-C ended the app; RigError if a part of the rig died. sys.exit()
+    is an end like any other: MicroPython tells the host no status.
     """
     try:
         program = app.read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 """The command `bg95` itself: its help, completion, and what becomes of output that nobody takes."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 from rich.text import Text
+from rigs.terminal import PATIENCE_S, eventually
 
 from bg95_host import boards
 from bg95_host.cli import app
@@ -81,3 +83,25 @@ def test_piped_output_has_whole_lines_and_no_colour():
 def test_a_refused_port_leaves_nothing_open(words):
     done = shell(f"python -X dev -W error -c 'from bg95_host.cli import main; main()' {words}")
     assert done.stderr == "bg95: the port /dev/null cannot be opened: it is not a serial port\n"
+
+
+def test_ctrl_c_ends_the_hardware_tests_with_a_report_and_takes_the_board_along(tmp_path):
+    (tmp_path / "test_endless.py").write_text(
+        "from pathlib import Path\n"
+        "from bg95_host.hil.fixtures import board, lab, rig\n"
+        "def test_endless(rig, board):\n"
+        f"    Path({str(tmp_path)!r}, 'pid').write_text(str(rig.pid))\n"
+        "    board.run('while True: pass')\n"
+        "def test_never(board):\n    pass\n"
+    )
+    pid = tmp_path / "pid"
+    command = [BG95, "hil", "-o", str(tmp_path), str(tmp_path / "test_endless.py")]
+    with subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE) as running:
+        eventually(lambda: pid.exists() and pid.read_text())
+        os.killpg(running.pid, signal.SIGINT)  # as the terminal does
+        out, _ = running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 1
+    assert b"KeyboardInterrupt" in out and b"report.html" in out
+    assert (tmp_path / "report.html").exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)

@@ -73,7 +73,7 @@ def _run(
                 run_app(started, file, _write)
             else:
                 keep_up(started, _announce)
-        except BoardException as error:
+        except (BoardException, KeyboardInterrupt) as error:
             print(error, file=sys.stderr)
             raise typer.Exit(1) from None
 

@@ -38,4 +38,9 @@ def run(settings: Settings, output: Path, selection: Sequence[str] = ()) -> int:
     command += ["-o", "junit_family=xunit1"]  # the one that may hold what tests record
     command += [f"--junitxml={output / 'results.xml'}", *(selection or ["tests/hil"])]
     environment = {**os.environ, **settings.as_environment()}
-    return subprocess.run(command, cwd=REPOSITORY, env=environment, check=False).returncode
+    with subprocess.Popen(command, cwd=REPOSITORY, env=environment) as tests:
+        while True:
+            try:
+                return tests.wait()
+            except KeyboardInterrupt:  # the tests hear it, too, and close the rig and the report
+                continue
