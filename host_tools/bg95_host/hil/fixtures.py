@@ -44,6 +44,10 @@ def rig(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Rig]:
     yield started
     if "timing" not in started.features:
         request.node.user_properties.append(("times", "this PC's, not those of hardware"))
+    if started.module is None:
+        request.node.user_properties.append(
+            ("AT line", "not recorded: the module is not simulated here")
+        )
     request.node.user_properties.append(("at_trace", lab.trace_since(before)))
 
 
