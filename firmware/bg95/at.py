@@ -44,7 +44,6 @@ _FINALS = (
     (b"SEND FAIL", SEND_FAIL),
     (b"NO CARRIER", NO_CARRIER),
 )
-_CME = b"+CME ERROR: "
 _REGISTRATION = (b"+CREG:", b"+CGREG:", b"+CEREG:")
 
 _BARRIER = b"AT+CMEE?\r"
@@ -81,6 +80,9 @@ class AT:
         self.last_out = ticks_ms()
         self.result = OK
         self.cme = -1
+        self._words = b""  # an error without a number
+        self.echoes = False  # the module repeats what it hears; after ATE0, it has restarted
+        self._long = 0  # lines that were too long when the command began
         self._owner = None  # a socket, or None where a flow waits
         self._prefix = None  # of the answer's lines; None: there are none
         self._others = False  # lines of unknown shape belong to the answer, too
@@ -203,7 +205,9 @@ class AT:
             self._fill -= len(_FILL)
             self.send(_FILL, 0, len(_FILL))
         if self.held:
-            return  # first the flow takes the line that waits for it
+            if ticks_diff(ticks_ms(), self._deadline) < 0:
+                return  # first the flow takes the line that waits for it
+            self.held = False  # there is no such flow any more: an exception ended it
         f = self.framer
         for _ in range(_ITEMS if f.look() else 0):
             kind = f.next()
@@ -288,8 +292,10 @@ class AT:
             if f.equals(text):
                 self._finish(result)
                 return True
-        if f.starts(_CME):
-            self.cme = f.next_int()
+        if f.starts(b"+CME ERROR:") or f.starts(b"+CMS ERROR:"):
+            self.cme = f.next_int() if f.starts(b"+CME ERROR:") else -1
+            if self.cme < 0 and self._owner is None:
+                self._words = f.text()  # AT+CMEE=2, or an error of SMS
             self._finish(CME)
             return True
         if self._connects and f.starts(b"CONNECT"):
@@ -301,7 +307,10 @@ class AT:
             else:
                 self.expect(f.next_int(), self._sink)
             return True
-        return f.starts(b"AT") or f.starts(b"at")
+        if f.starts(b"AT") or f.starts(b"at"):
+            self.echoes = True
+            return True
+        return False
 
     def _finish(self, result):
         self.result = result
@@ -340,6 +349,8 @@ class AT:
                 # The module may be waiting for data that was lost on the way: give it all it can want (3.1).
                 self._fill = (SEND_MAX // len(_FILL) + 1) * len(_FILL)
             return
+        # Late, the answer to this very question looks like the barrier's: then two are to come.
+        self._unanswered = int(self._prefix == b"+CMEE:")
         self._late_prefix = self._prefix or b"CONNECT "  # <n>: AT+QFREAD's way to announce payload
         self._late_sink = self._sink
         self.out_of_step()
@@ -436,6 +447,7 @@ class AT:
         yield from self.claim()
         line = command + b"\r"
         self._start(line, len(line), prefix, ms, sink)
+        self._long = self.framer.overlong
         self._others = others
         self._connects = connects
 
@@ -464,18 +476,23 @@ class AT:
     def check(self, command):
         """Raise what the result of `command` calls for; return on success."""
         result = self.result
-        if result in (OK, CONNECT, SEND_OK):
-            return
         name = name_of(command)
+        if result in (OK, CONNECT, SEND_OK):
+            if self.framer.overlong != self._long:
+                raise CommandError("a line of the answer was too long to be read", command=name)
+            return
         if result == TIMEOUT:
-            raise TimeoutError("no answer within the documented time", command=name)
+            raise TimeoutError(
+                "no answer in time; is the module on, and the wiring sound?", command=name
+            )
         if result == RESTARTED:
             raise DisconnectedError(
                 "the module restarted meanwhile; try again", command=name, errno=ECONNRESET
             )
-        if result == CME:
-            raise (FileError if self.cme >= 400 else CommandError)("", self.cme, name)
-        raise CommandError("refused by the module", command=name)
+        if result == CME and self.cme >= 0:
+            raise (FileError if 400 <= self.cme < 500 else CommandError)("", self.cme, name)
+        why = text_of(self._words) if result == CME else "refused; does this firmware have it?"
+        raise CommandError(why, command=name)
 
     def run(self, command, ms=ANSWER_MS, prefix=None, others=False):
         """Flow: send `command`, wait, return its answer's lines (bytes). Raises ModemError where it failed."""

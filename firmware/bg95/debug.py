@@ -10,6 +10,7 @@ They use the program's own `modem` where the REPL has one, else `wiring.modem()`
 Everything here prints, blocks and allocates.
 """
 
+from .at import text_of
 from .errors import ModemError
 
 _KEPT = 32  # URCs that urcs() remembers
@@ -64,7 +65,7 @@ def urcs():
     """Print the URCs that came since the first call of anything here (the last 32), and forget them."""
     _current().poll()
     while _urcs:
-        print(_urcs.pop(0).decode())
+        print(text_of(_urcs.pop(0)))
 
 
 def trace(on=True):

@@ -2,7 +2,7 @@
 
 from collections import namedtuple
 
-from . import network, power
+from . import network, power, status
 from .errors import ModemError
 
 # what: a few words; ok: True, False, or None where it could not be found out; seen: evidence; advice: next step, ""
@@ -18,9 +18,12 @@ def diagnose(modem):
         except ModemError as e:
             ok, seen, advice = None, str(e), "this could not be asked"
         findings.append(Finding(what, ok, seen, "" if ok else advice))
-    for context in modem.contexts:
-        if context is not None:
-            findings += yield from _context(modem, context)
+    try:
+        for context in modem.contexts:
+            if context is not None:
+                findings += yield from _context(modem, context)
+    except ModemError as e:
+        findings.append(Finding("files", None, str(e), "this could not be asked"))
     return findings
 
 
@@ -39,7 +42,7 @@ def _sim(modem):
 
 
 def _signal(modem):
-    rssi = yield from network.rssi(modem)
+    rssi = yield from status.rssi(modem)
     if rssi is None:
         return False, "no signal", "check the antenna, and the band settings for this country"
     return (
@@ -70,7 +73,7 @@ def _pdp(modem):
 
 
 def _dns(modem):
-    servers = yield from network.dns(modem, modem.pdp_ctx_id)
+    servers = yield from status.dns(modem, modem.pdp_ctx_id)
     good = [s for s in servers if s and s != "0.0.0.0"]
     return (
         bool(good),

@@ -4,8 +4,10 @@ A message is put together when it is printed, so an error costs little until som
 module's own numbers live in `errtext`, which is imported only then.
 """
 
-# Module number -> POSIX errno, as pairs of (number - 400, errno). SSL table 4; FILE 3.
+# Module number -> POSIX errno, as pairs of (number - 400, or number + 200 below 400; errno). AT 14.1; FILE 3; SSL 4.
 _ERRNO = (
+    b"\xcb\x01\xcc\x5f\xd2\x13\xd3\x0d\xd4\x0d\xd8\x0d\xdc\x1c\xde\x02"  # 3 4 10 11 12 16 20 22
+    b"\xe6\x64\xe7\x6e\xe8\x64\x00\x16\x01\x16\x06\x16\x10\x09\x19\x16\x1a\x10"  # 30-32 400 401 406 416 425 426
     b"\x03\x1c\x05\x02\x07\x11\x0d\x18\x0e\x1e\x14\x1c\x15\x6e\x17\x1b"  # 403 405 407 413 414 420 421 423
     b"\x97\x10\x98\x16\x99\x0c\x9b\x5f\x9e\x05\x9f\x05\xa1\x64\xa3\x62"  # 551 552 553 555 558 559 561 563
     b"\xa4\x10\xa5\x71\xa6\x67\xa7\x6b\xa8\x10\xa9\x6e\xaa\x64\xab\x67"  # 564 565 566 567 568 569 570 571
@@ -30,10 +32,10 @@ EADDRINUSE = 98
 
 
 def errno_of(code):
-    """The POSIX errno nearest to a module number (550-574, FILE 4xx); EIO for any other or None."""
+    """The POSIX errno nearest to a module number (+CME ERROR, FILE 4xx, 550-574); EIO for any other or None."""
     i = 0
     while code is not None and i < len(_ERRNO):
-        if _ERRNO[i] + 400 == code:
+        if _ERRNO[i] == (code - 400 if code >= 400 else code + 200):
             return _ERRNO[i + 1]
         i += 2
     return EIO

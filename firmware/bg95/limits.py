@@ -29,11 +29,12 @@ ESCAPE_MS = const(2000)  # OK follows the second guard time of 1 s
 PLUS_MS = const(1000)  # SSL 1.4: the three "+" within 1 s
 TAIL_MS = const(50)  # how long the start of a possible NO CARRIER may wait for its rest
 # --- start and stop ---------------------------------------------------------------------------
-BOOT_MS = const(15000)  # HW 3.7: UART ready 2.5 s (BG95) to 4.9 s (BG96) after PWRKEY; field: later
+BOOT_MS = const(30000)  # HW 3.7: UART ready 2.5 s (BG95) to 4.9 s (BG96); field: RDY after 25 s
 APP_READY_MS = const(5000)  # field: APP RDY follows RDY; older firmware never sends it
 KEY_ON_MS = const(700)  # HW 3.7.1: PWRKEY low for 500 to 1000 ms
 KEY_OFF_MS = const(800)  # HW 3.7.2: PWRKEY low for 650 to 1500 ms
 OFF_MS = const(65000)  # AT 2.11: give up on POWERED DOWN after 65 s
+VBAT_MS = const(1000)  # AT 2.11: wait 1 s more before VBAT is cut
 PROBE_MS = const(300)  # one AT while synchronising
 # --- the driver's own ---------------------------------------------------------------------------
 ASK_MS = const(1000)  # a waiting reader asks by itself this often: recv URCs get lost (field)

@@ -1,6 +1,7 @@
 """Sleeping between connections: AT+QSCLK, AT+CPSMS, AT+CEDRXS (AT 2.22, 6.13, 6.14). Flows only."""
 
 from .limits import ranged
+from .power import in_step
 
 # Units of the 8-bit timers of 3GPP TS 24.008 10.5.7: (seconds, upper three bits), finest first
 _TAU = ((2, 3), (30, 4), (60, 5), (600, 0), (3600, 1), (36000, 2))
@@ -49,8 +50,10 @@ def edrx(modem, cycle_s, act):
 
 def sleep(modem, on):
     """Flow of Modem.sleep(): with AT+QSCLK=1 the module sleeps while DTR is high, and wakes when it goes low."""
-    if not on and modem.dtr is not None:
-        modem.dtr.value(0)
+    if not on:
+        if modem.dtr is not None:
+            modem.dtr.value(0)
+        yield from in_step(modem)  # what it hears while it wakes may be lost
     yield from modem._at.run(b"AT+QSCLK=%d" % (1 if on else 0))
     if on and modem.dtr is not None:
         modem.dtr.value(1)

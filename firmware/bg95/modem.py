@@ -164,7 +164,7 @@ class Modem:
 
     def ready(self):
         """Flow: the module is set up; sets it up again where it restarted."""
-        if not self.is_ready:
+        if not self.is_ready or self._at.echoes:
             yield from power.start(self)
 
     # -- URCs --------------------------------------------------------------------------------------
@@ -174,12 +174,15 @@ class Modem:
 
     def _on_restart(self):
         self.boot = 1
+        self.down = False
         self.lost_pdp = 0
         self.is_ready = False
         self._at.restarted()
         self.sockets.fail_all("the module restarted")
 
     def _on_app_ready(self):
+        if self.boot == 2:
+            self._on_restart()  # its RDY got lost
         self.boot = 2
 
     def _on_down(self):
@@ -196,8 +199,8 @@ class Modem:
 
     def on_urc(self, prefix, handler):
         """Call handler(line: bytes) for each URC that starts with `prefix` (bytes or str), after the driver's own
-        work on it. Runs at the end of poll(); up to 512 bytes of URCs wait for it, more are counted as unknown.
-        handler None removes.
+        work on it. Runs at the end of poll(), so it may call nothing that blocks; up to 512 bytes of URCs wait for it,
+        more are counted as unknown. handler None removes.
         """
         prefix = prefix.encode() if isinstance(prefix, str) else prefix
         self._handlers = [(p, h) for p, h in self._handlers if p != prefix]
@@ -254,7 +257,7 @@ class Modem:
         timeout_ms=None,
     ):
         """Register and activate the PDP context. Blocks: up to 150 s each (TCP/IP 2.1.3), or `timeout_ms` for the
-        registration.
+        registration. A context that is active already stays as it is, unless its APN is another one.
 
         apn, user, password: str; auth: 0 none, 1 PAP, 2 CHAP, 3 either (default: PAP where there is a user);
         pin: of the SIM, if it asks; ip_version: 1 IPv4, 2 IPv6, 3 both; pdp_ctx_id: another context than the
@@ -284,20 +287,24 @@ class Modem:
 
         ipconfig(dns=("8.8.8.8", "1.1.1.1")) sets the servers (AT+QIDNSCFG), once the context is active.
         """
-        if dns is not None:
-            servers = (dns,) if isinstance(dns, str) else dns
-            return self.run(network.set_dns(self, self.pdp_ctx_id, servers))
         if param == "addr4":
             return self.run(network.address(self, self.pdp_ctx_id))
+        from . import status
+
+        if dns is not None:
+            servers = (dns,) if isinstance(dns, str) else dns
+            return self.run(status.set_dns(self, self.pdp_ctx_id, servers))
         if param == "dns":
-            return self.run(network.dns(self, self.pdp_ctx_id))
+            return self.run(status.dns(self, self.pdp_ctx_id))
         raise ValueError("ipconfig: addr4 or dns, not %r" % param)
 
     def status(self, param=None):
         """status(): whether registered. "rssi": dBm or None; "operator": name or None; "signal": the fields of
         AT+QCSQ. Blocks.
         """
-        return self.run(network.status(self, param))
+        from . import status
+
+        return self.run(status.status(self, param))
 
     def config(self, param):
         """ "model", "revision". No blocking."""
@@ -310,24 +317,17 @@ class Modem:
     def command(self, command, timeout_ms=ANSWER_MS):
         """Send any AT command; returns the lines of its answer (list of str), without the final OK.
 
-        For the REPL: `modem.command("AT+CSQ")`. Not for commands that prompt for data. Blocks up to `timeout_ms`.
-        Raises ModemError where the module refuses, ValueError for control characters.
+        For the REPL: `modem.command("AT+CSQ")`. Blocks up to `timeout_ms`. Raises ModemError where the module refuses,
+        ValueError for control characters and for commands that move data, see command.py.
         """
-        for c in command:
-            if ord(c) < 32 or ord(c) > 126:
-                raise ValueError("command: printable ASCII only, and one command at a time")
-        if command[:2].upper() != "AT":
-            raise ValueError("command: starts with AT")
-        return self.run(self._any_command(command.encode(), timeout_ms))
+        from .command import any_command, checked
 
-    def _any_command(self, command, ms):
-        from .at import prefix_of, text_of
-
-        lines = yield from self._at.run(command, ms, prefix_of(command), True)
-        return [text_of(line) for line in lines]
+        return self.run(any_command(self, checked(command), timeout_ms))
 
     def trace(self, stream):
-        """Write what goes over the UART to `stream`.write(str), secrets masked; None stops it. Allocates."""
+        """Write what goes over the UART to `stream`.write(str), secrets masked; None stops it. Allocates. Lines during
+        which the stream raises are lost, and counted in the next one.
+        """
         if stream is None:
             self._at.trace = None
         else:
@@ -355,7 +355,9 @@ class Modem:
                 "baudrate: one of %s, and Modem(..., baudrate=) has to say the present one"
                 % (BAUDS,)
             )
-        return self.run(power.change_baud(self, baudrate, save))
+        from . import baud
+
+        return self.run(baud.change(self, baudrate, save))
 
     def flow_control(self, on):
         """Use RTS and CTS (AT+IFC=2,2); the UART has to be made with its rts, cts and flow. Blocks."""
@@ -415,5 +417,7 @@ class Modem:
         return self.run(power.reset(self))
 
     def power_off(self):
-        """Switch the module off (AT+QPOWD). Blocks up to 65 s (AT 2.11)."""
+        """Switch the module off (AT+QPOWD, or PWRKEY where it does not answer); afterwards VBAT may be cut. Open
+        sockets fail. Blocks up to 66 s (AT 2.11). Harmless where it is off.
+        """
         return self.run(power.stop(self))

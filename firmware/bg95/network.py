@@ -7,7 +7,6 @@ from .errors import ENETDOWN, CommandError, NetworkError
 from .limits import (
     ACTIVATE_MS,
     ANSWER_MS,
-    COPS_MS,
     DEACTIVATE_MS,
     LOOK_MS,
     REGISTER_MS,
@@ -18,9 +17,10 @@ from .limits import (
 )
 
 _HOME = 1
+_SEARCHING = 2
 _DENIED = 3
 _ROAMING = 5
-_DENIED_TIMES = 5  # a network that denies may be followed by one that does not
+_DENIED_TIMES = 5  # in a row: a network that denies may be followed by one that does not
 
 
 def ip_run(modem, command, ms=ANSWER_MS, prefix=None):
@@ -65,46 +65,50 @@ def sim_ready(modem, pin=None):
     """Flow: wait for the SIM; enter `pin` where it asks for one. Raises NetworkError."""
     at = modem._at
     deadline = ticks_add(ticks_ms(), SIM_READY_MS)
+    waiting = ("", "NOT READY")  # not read yet
     while True:
+        state, code = "", None
         try:
-            state = (yield from at.ask(b"AT+CPIN?", "s", SIM_MS))[0]
+            for answer in (yield from at.ask_all(b"AT+CPIN?", "s", SIM_MS)):
+                state = answer[0]  # the last: one before it is a URC
         except CommandError as e:
             # SIM busy (14) or not read yet; not inserted (10) for the first seconds
-            state, code = "", e.code
+            code = e.code
         if state == "READY":
             return
         if state == "SIM PIN" and pin:
-            yield from at.run(b"AT+CPIN=" + _digits(pin), SIM_MS)
+            yield from at.run(b"AT+CPIN=" + pin, SIM_MS)
             pin = None
-        elif state:
-            raise NetworkError(
-                "the SIM asks for %s: connect(pin=...) enters a PIN" % state, command="AT+CPIN"
+            waiting += (state,)  # for a moment
+        elif state not in waiting or ticks_diff(ticks_ms(), deadline) >= 0:
+            why = (
+                "the SIM asks for %s: connect(pin=...) enters a PIN" % state
+                if state and state != waiting[1]
+                else "no SIM answers; is it inserted the right way round?"
             )
-        elif ticks_diff(ticks_ms(), deadline) >= 0:
-            raise NetworkError(
-                "no SIM answers; is it inserted the right way round?", code, "AT+CPIN"
-            )
+            raise NetworkError(why, code, "AT+CPIN")
         yield from pause(LOOK_MS)
 
 
 def _digits(pin):
     """The PIN as it goes on the line: bare digits (AT 5.3)."""
+    pin = pin.encode()
     if not 4 <= len(pin) <= 8 or not pin.isdigit():
         raise ValueError("pin: 4 to 8 digits")
-    return pin.encode()
+    return pin
 
 
 def registered(modem):
     """Flow: whether the module is registered, at home or roaming, in any of its three domains."""
-    denied = 0
+    denied = searching = False
     for command in (b"AT+CEREG?", b"AT+CGREG?", b"AT+CREG?"):
         answer = yield from modem._at.ask(command)
         stat = answer[1] if len(answer) > 1 else 0
         if stat in (_HOME, _ROAMING):
             return True
-        denied += stat == _DENIED
-    if denied:
-        modem.denials += 1
+        denied |= stat == _DENIED
+        searching |= stat == _SEARCHING
+    modem.denials = modem.denials + 1 if denied and not searching else 0
     return False
 
 
@@ -127,6 +131,7 @@ def register(modem, timeout_ms):
 def connect(modem, ctx, apn, user, password, auth, pin, ip_version, timeout_ms):
     """Flow of Modem.connect()."""
     ranged("pdp_ctx_id", ctx, 1, 16)
+    pin = _digits(pin) if pin else None
     if auth is None:
         auth = 1 if user else 0
     setting = b"AT+QICSGP=%d,%d,%s,%s,%s,%d" % (
@@ -139,8 +144,12 @@ def connect(modem, ctx, apn, user, password, auth, pin, ip_version, timeout_ms):
     )
     yield from sim_ready(modem, pin)
     yield from register(modem, timeout_ms or REGISTER_MS)
-    if (yield from address(modem, ctx)):
-        return  # active already, from an earlier host or an earlier call
+    if (yield from address(modem, ctx)) is not None:
+        # active already, from an earlier host or an earlier call
+        held = yield from modem._at.ask(b"AT+QICSGP=%d" % ctx)
+        if not apn or len(held) < 2 or held[1] in ("", apn):
+            return
+        yield from deactivate(modem, ctx)
     yield from ip_run(modem, setting)
     yield from activate(modem, ctx)
 
@@ -178,38 +187,3 @@ def address(modem, ctx):
         if answer[0] == ctx and answer[1] == 1:
             return answer[3] if len(answer) > 3 and isinstance(answer[3], str) else ""
     return None
-
-
-def dns(modem, ctx):
-    """Flow: the DNS servers (str, str) of an active context; AT+QIDNSCFG answers ERROR before AT+QIACT."""
-    answer = yield from modem._at.ask(b"AT+QIDNSCFG=%d" % ctx, "is")
-    return tuple([server for server in answer[1:3] if isinstance(server, str)])
-
-
-def set_dns(modem, ctx, servers):
-    """Flow: AT+QIDNSCFG with one or two addresses."""
-    command = b"AT+QIDNSCFG=%d" % ctx
-    for server in servers:
-        command += b"," + quoted("dns", server, 45)
-    yield from ip_run(modem, command)
-
-
-def rssi(modem):
-    """Flow: signal strength in dBm, None where there is no signal (AT+CSQ, AT 6.5)."""
-    level = (yield from modem._at.ask(b"AT+CSQ", "ii"))[0]
-    return None if level == 99 else 2 * level - 113
-
-
-def status(modem, what):
-    """Flow of Modem.status()."""
-    at = modem._at
-    if what is None:
-        return (yield from registered(modem))
-    if what == "rssi":
-        return (yield from rssi(modem))
-    if what == "operator":
-        answer = yield from at.ask(b"AT+COPS?", "i", COPS_MS)
-        return answer[2] if len(answer) > 2 else None
-    if what == "signal":
-        return tuple((yield from at.ask(b"AT+QCSQ")))
-    raise ValueError("status: rssi, operator or signal, not %r" % what)

@@ -3,10 +3,9 @@
 from time import ticks_add, ticks_diff, ticks_ms
 
 from .at import text_of, unintelligible
-from .errors import ENODEV, CommandError, ModemError, TimeoutError
+from .errors import ENODEV, CommandError, DisconnectedError, ModemError, TimeoutError
 from .limits import (
     APP_READY_MS,
-    BAUDS,
     BOOT_MS,
     CFUN_MS,
     ESCAPE_MS,
@@ -14,13 +13,18 @@ from .limits import (
     KEY_OFF_MS,
     KEY_ON_MS,
     OFF_MS,
+    PROBE_MS,
+    VBAT_MS,
 )
 from .network import pause
 
 
 def start(modem):
     """Flow of Modem.active(True): switch on if need be, get in step, set the port up, identify."""
-    if modem.status_pin is not None and modem.pwrkey is not None and not modem.status_pin.value():
+    owner = modem._at.raw_owner
+    if modem.is_ready and owner is not None and not owner.is_closing:
+        return  # the port is that connection's alone, and whatever is said here would be its data
+    if modem.pwrkey is not None and is_off(modem):
         yield from press(modem, KEY_ON_MS)
         yield from booted(modem)
     if not (yield from synchronise(modem)):
@@ -29,7 +33,11 @@ def start(modem):
                 "no answer: is the module on, and are TX and RX the right way round?", errno=ENODEV
             )
         yield from cycle(modem)
-    yield from set_up(modem)
+    try:
+        yield from set_up(modem)
+    except DisconnectedError:  # it answered before its boot had ended (field notes 1)
+        yield from app_ready(modem)
+        yield from set_up(modem)
 
 
 def cycle(modem):
@@ -38,6 +46,7 @@ def cycle(modem):
     Without a STATUS pin nobody knows whether a pulse switches on or off, so there is a second one.
     """
     if modem.status_pin is not None and modem.status_pin.value():
+        modem.boot = 0
         yield from press(modem, KEY_OFF_MS)
         yield from gone(modem)
     for _ in range(2):
@@ -51,17 +60,28 @@ def cycle(modem):
 def press(modem, ms):
     """Flow: hold PWRKEY for `ms` (Modem: value 1 is pressed)."""
     modem.pwrkey.value(1)
-    yield from pause(ms)
-    modem.pwrkey.value(0)
+    try:
+        yield from pause(ms)
+    finally:
+        modem.pwrkey.value(0)  # held low, it would reset the module for ever (HW 3.7)
 
 
 def booted(modem):
     """Flow: wait for the boot to end: APP RDY; RDY and some time; or neither, where an answer tells (field notes 1)."""
-    modem.boot = 0
+    modem.boot = silent = 0
     deadline = ticks_add(ticks_ms(), BOOT_MS)
     while not modem.boot and ticks_diff(ticks_ms(), deadline) < 0:
-        if (yield from in_step(modem, 1)):
-            break  # answers, though its URCs may go to another port
+        if not (yield from in_step(modem, 1)):
+            silent = 1
+        elif silent:
+            break  # answers again, though its URCs may go to another port
+        else:
+            yield from pause(PROBE_MS)  # has not gone down yet
+    yield from app_ready(modem)
+
+
+def app_ready(modem):
+    """Flow: after RDY, wait for APP RDY, or as long as it takes where it is not sent."""
     deadline = ticks_add(ticks_ms(), APP_READY_MS)
     while modem.boot == 1 and ticks_diff(ticks_ms(), deadline) < 0:
         yield
@@ -85,39 +105,32 @@ def synchronise(modem):
     """Flow: get an answer from a module in any state: idle, out of step, waiting for data, in transparent mode,
     at another baud rate. False where none comes.
     """
-    if (yield from in_step(modem)):
-        return True
     at = modem._at
-    # An earlier host left it in transparent mode or in an upload: "+++" ends both (AT 2.23; FILE 2.4).
+    if at.raw_owner is None and (yield from in_step(modem)):
+        return True
+    # An earlier host left it in transparent mode or in an upload: "+++" ends both (AT 2.23; FILE 2.4). Or it left
+    # it without result codes, or with numbers for them (AT 2.4, 2.5).
     yield from pause(GUARD_MS)
     at.send(b"+++", 0, 3)
     yield from pause(ESCAPE_MS)
+    at.send(_SPEAK, 0, len(_SPEAK))
     if (yield from in_step(modem)):
         return True
-    return modem.baudrate is not None and (yield from find_baud(modem))
+    if modem.baudrate is None:
+        return False
+    from . import baud
+
+    return (yield from baud.find(modem))
 
 
-def find_baud(modem):
-    """Flow: try the other baud rates; where one answers, set the module to ours (AT+IPR, AT 2.21)."""
-    at = modem._at
-    for baud in BAUDS:
-        if baud == modem.baudrate:
-            continue
-        modem.uart.init(baudrate=baud)
-        # The first ends what the wrong rates left on the command line
-        if (yield from in_step(modem, 2)):
-            yield from at.run(b"AT+IPR=%d" % modem.baudrate)  # effective after its OK
-            modem.uart.init(baudrate=modem.baudrate)
-            return (yield from in_step(modem))
-    modem.uart.init(baudrate=modem.baudrate)
-    return False
+_SPEAK = b"\rATQ0V1\r"
 
 
 def set_up(modem):
     """Flow: echo off, numbered errors, URCs to this port, leftovers closed, module identified."""
     at = modem._at
     modem.epoch += 1
-    yield from at.run(b"ATE0")
+    yield from echo_off(at)
     yield from at.run(b"AT+CMEE=1")
     try:
         yield from at.run(b'AT+QURCCFG="urcport","uart1"')
@@ -132,48 +145,55 @@ def set_up(modem):
     modem.is_ready = True
 
 
+def echo_off(at):
+    """Flow: ATE0. An echo from now on says that the module restarted (AT.echoes)."""
+    yield from at.run(b"ATE0")
+    at.echoes = False
+
+
 def identity(modem, command):
     """Flow: the one line that AT+CGMM and its like answer with, which has no prefix (AT 2.1)."""
-    lines = yield from modem._at.run(command, others=True)
-    return text_of(lines[0]) if lines else ""
-
-
-def change_baud(modem, baud, save):
-    """Flow of Modem.set_baudrate(): effective after the OK, which still comes at the old rate (AT 2.21)."""
-    old = modem.baudrate
-    yield from modem._at.run(b"AT+IPR=%d" % baud)
-    modem.uart.init(baudrate=baud)
-    modem.baudrate = baud
-    if not (yield from in_step(modem)):
-        modem.uart.init(baudrate=old)
-        modem.baudrate = old
-        if not (yield from synchronise(modem)):
-            raise ModemError("no answer at %d, and none at %d any more" % (baud, old), errno=ENODEV)
-        raise ModemError("no answer at %d; back at %d" % (baud, old), command="AT+IPR")
-    if save:
-        yield from modem._at.run(b"AT&W")
+    for line in (yield from modem._at.run(command, others=True)):
+        if line[:1] != b"+":  # a URC that nobody knows
+            return text_of(line)
+    return ""
 
 
 def stop(modem):
     """Flow of Modem.power_off(): AT+QPOWD; POWERED DOWN may be late or never come (field notes 1)."""
-    at = modem._at
     modem.is_ready = False
+    if is_off(modem):
+        return
     modem.down = False
+    modem.boot = 0
     try:
-        yield from at.run(b"AT+QPOWD=1")
+        yield from modem._at.run(b"AT+QPOWD=1")
     except ModemError:
-        if modem.pwrkey is None:
-            raise
-        modem.down = False
-        yield from press(modem, KEY_OFF_MS)
+        if not modem.down:  # no OK, but POWERED DOWN at once
+            if modem.pwrkey is None:
+                raise
+            yield from press(modem, KEY_OFF_MS)
+    modem.sockets.fail_all("the module was switched off")
     yield from gone(modem)
+    if modem.boot:  # it had been off: the key has switched it on
+        yield from app_ready(modem)
+        yield from modem._at.run(b"AT+QPOWD=1")
+        yield from gone(modem)
+
+
+def is_off(modem):
+    """Whether the module is known to be off: STATUS says so, or without that pin, POWERED DOWN was its last word."""
+    return modem.down if modem.status_pin is None else not modem.status_pin.value()
 
 
 def gone(modem):
-    """Flow: wait until the module is off: STATUS says so, or POWERED DOWN, or the 65 s of AT 2.11 are over."""
+    """Flow: wait until the module is off and its VBAT may be cut, or has started instead, or the 65 s of AT 2.11 are
+    over.
+    """
     deadline = ticks_add(ticks_ms(), OFF_MS)
-    while ticks_diff(ticks_ms(), deadline) < 0:
-        if modem.down if modem.status_pin is None else not modem.status_pin.value():
+    while ticks_diff(ticks_ms(), deadline) < 0 and not modem.boot:
+        if is_off(modem):
+            yield from pause(VBAT_MS)
             return
         yield
 
@@ -209,8 +229,9 @@ def set_clock(modem, t):
 _MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
-def _parse(text):
-    """yy/MM/dd,hh:mm:ss±zz (zz: local time ahead of UTC in quarter hours, AT 8.3) as an 8-tuple in UTC.
+def _parse(text, local=True):
+    """yy/MM/dd,hh:mm:ss±zz (zz: local time ahead of UTC in quarter hours, AT 8.3) as an 8-tuple in UTC. local: the
+    time is that of the zone; False: it is UTC already, and the zone only said besides.
 
     Year 80 is 1980, where clocks that were never set begin (the GPS epoch). By hand, since mktime() differs from
     port to port in its epoch, and does not reach back to 1980 on all of them.
@@ -219,7 +240,9 @@ def _parse(text):
         year, month, day = [int(x) for x in text[: text.index(",")].split("/")]
         rest = text[text.index(",") + 1 :].split(",")[0]
         hour, minute, second = [int(x) for x in rest[:8].split(":")]
-        zone = int(rest[8:] or 0)
+        zone = int(rest[8:] or 0) if local else 0
+        if month < 1:
+            raise ValueError
         year += 0 if year > 99 else 1900 if year >= 80 else 2000
         month_days = _MONTHS[month - 1] + (month == 2 and year % 4 == 0)
     except (ValueError, IndexError):
@@ -278,4 +301,4 @@ def network_time(modem, follow):
         answer = yield from modem._at.ask(b"AT+QLTS=1")
     except CommandError:
         return None
-    return _parse(answer[0]) if answer and answer[0] else None
+    return _parse(answer[0], False) if answer and answer[0] else None

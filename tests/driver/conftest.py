@@ -4,6 +4,7 @@ import contextlib
 import socket
 import sys
 import time
+import types
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,26 @@ class SocketUART:
 
     def write(self, buf, off, n):
         return self._end.send(bytes(memoryview(buf)[off : off + n]))
+
+
+@pytest.fixture
+def fake():
+    """A modem on a module that says what a test tells it to (row_player.py), on a virtual clock: what no simulator
+    would do. Has the attributes driver, modem, module, clock.
+    """
+    from row_player import Case, Clock, Module, Variation
+    from virtual_time import driver_on
+
+    clock = Clock()
+    no_row = Case(id="", api="", form="", send=b"", answer=b"", event=b"", seen=())
+    module = Module(clock, no_row, Variation())
+    module.times = 0
+    with driver_on(clock) as driver:
+        modem = driver.Modem(module)
+        modem.idle = module.idle
+        modem.active(True)
+        module.lines.clear()
+        yield types.SimpleNamespace(driver=driver, modem=modem, module=module, clock=clock)
 
 
 @pytest.fixture

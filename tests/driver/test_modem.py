@@ -2,6 +2,7 @@
 
 import pytest
 import world as w
+from row_player import OK
 
 import bg95
 
@@ -32,6 +33,118 @@ def test_a_sim_that_is_not_ready_is_named(sim, words):
         world.modem.connect("iot.apn")
 
 
+@pytest.mark.parametrize("before", [b"\r\n+CPIN: READY\r\n", b"\r\n+CPIN: NOT READY\r\n"])
+def test_the_last_word_on_the_sim_counts(fake, before):
+    """What stands in front of the answer is a URC, though it looks like it (at-commands 2.13)."""
+    fake.module.replies = [(b"AT+CPIN?", [before, b"\r\n+CPIN: SIM PUK\r\n" + OK])]
+    with pytest.raises(fake.driver.NetworkError, match="SIM PUK"):
+        fake.modem.connect("iot.apn")
+
+
+@pytest.mark.parametrize("state", [b"\r\n+CPIN: NOT READY\r\n" + OK, b"\r\n+CME ERROR: 14\r\n", OK])
+def test_a_sim_that_is_not_read_yet_is_waited_for(fake, state):
+    asked = []
+    hear = fake.module._hear_line
+
+    def slow(line):
+        if line == b"AT+CPIN?" and len(asked) < 10:
+            asked.append(line)
+            fake.module.say(state)
+        else:
+            hear(line)
+
+    fake.module._hear_line = slow
+    fake.modem.connect("iot.apn")
+    assert len(asked) == 10
+
+
+def test_a_pin_that_takes_a_moment_is_entered_once(fake):
+    asked = []
+    hear = fake.module._hear_line
+
+    def slow(line):
+        if line == b"AT+CPIN?" and len(asked) < 5:
+            asked.append(line)
+            fake.module.say(b"\r\n+CPIN: SIM PIN\r\n" + OK)
+        else:
+            hear(line)
+
+    fake.module._hear_line = slow
+    fake.modem.connect("iot.apn", pin="1234")
+    assert fake.module.lines.count(b"AT+CPIN=1234") == 1
+
+
+def test_a_wrong_pin_is_tried_once_and_named():
+    world = w.World(traits={"sim": "SIM PIN", "sim_pin": "4711"})
+    world.modem.active(True)
+    with pytest.raises(bg95.CommandError) as error:
+        world.modem.connect("iot.apn", pin="1234")
+    assert (error.value.code, error.value.errno) == (16, 13)
+    assert world.uart.sent.count(b"AT+CPIN=") == 1
+
+
+@pytest.mark.parametrize("pin", ["123", "123456789", "12x4", "1234\r", "١٢٣٤"])
+def test_a_pin_that_is_none_is_refused_before_a_byte_is_sent(pin):
+    world = w.World()
+    world.modem.active(True)
+    sent = len(world.uart.sent)
+    with pytest.raises(ValueError, match="pin"):
+        world.modem.connect("iot.apn", pin=pin)
+    assert len(world.uart.sent) == sent
+
+
+INJECTED = ['a"b', "a\r", "a\n", "a\x00", "a\x1a", "a\x1b", "a\\", "x" * 100]
+
+
+@pytest.mark.parametrize("text", INJECTED)
+@pytest.mark.parametrize("what", ["apn", "user", "password"])
+def test_what_cannot_be_written_on_a_line_is_refused_before_a_byte_is_sent(what, text):
+    world = w.World()
+    world.modem.active(True)
+    sent = len(world.uart.sent)
+    with pytest.raises(ValueError, match=what) as error:
+        world.modem.connect(**{"apn": "iot.apn", "user": "me", what: text})
+    assert len(world.uart.sent) == sent
+    assert text not in str(error.value) or what != "password"
+
+
+def test_a_denial_is_named_when_nobody_searches_any_more():
+    world = w.World(traits={"registration": "denied"})
+    world.modem.active(True)
+    with pytest.raises(bg95.NetworkError, match="denies"):
+        world.modem.connect("iot.apn")
+    assert 4 <= world.host.now < 10
+
+
+def test_a_denial_in_one_technology_is_none_while_another_still_searches(fake):
+    """A module that scans GSM first, and is refused there, goes on to LTE-M."""
+    asked = []
+    hear = fake.module._hear_line
+
+    def scanning(line):
+        if line == b"AT+CREG?":
+            fake.module.say(b"\r\n+CREG: 0,3\r\n" + OK)
+        elif line == b"AT+CEREG?":
+            asked.append(line)
+            fake.module.say(b"\r\n+CEREG: 0,%d\r\n" % (2 if len(asked) < 40 else 5) + OK)
+        else:
+            hear(line)
+
+    fake.module._hear_line = scanning
+    fake.modem.connect("iot.apn")
+    assert len(asked) == 40
+
+
+def test_another_apn_takes_the_place_of_the_one_that_is_active():
+    world = w.World()
+    world.modem.active(True)
+    for apn in ("one.apn", "one.apn", "", "two.apn"):
+        world.modem.connect(apn)
+        assert world.modem.isconnected()
+    assert world.modem.command("AT+QICSGP=1")[0].startswith('+QICSGP: 1,"two.apn"')
+    assert world.uart.sent.count(b"AT+QIACT=1\r") == 2
+
+
 def test_a_pin_is_entered_and_never_traced():
     world = w.World(traits={"sim": "SIM PIN", "sim_pin": "4711"})
     log = []
@@ -42,7 +155,7 @@ def test_a_pin_is_entered_and_never_traced():
     everything = "".join(log)
     assert "4711" not in everything
     assert "sesame" not in everything
-    assert "AT+CPIN= ***" in everything
+    assert "+CPIN= ***" in everything
     world.modem.trace(None)
     count = len(log)
     world.modem.command("AT+CSQ")
@@ -160,6 +273,14 @@ def test_a_diagnosis_points_at_what_is_wrong(options, what):
     assert wrong[what].advice
 
 
+def test_a_diagnosis_that_the_module_does_not_answer_is_one_as_well(fake):
+    fake.driver.SSLContext(fake.modem, 2).load_verify_locations("ca.pem")
+    fake.module.replies = [(b"AT+QFLST", [b"\r\n+CME ERROR: 419\r\n"])]
+    finding = fake.modem.diagnose()[-1]
+    assert (finding.what, finding.ok) == ("files", None)
+    assert "419" in finding.seen
+
+
 def test_a_diagnosis_names_a_certificate_that_is_missing():
     world = w.World()
     world.modem.active(True)
@@ -193,6 +314,12 @@ def test_the_modules_aes_and_md5_take_and_give_bytes(traits):
     ):
         with pytest.raises(ValueError, match=r"key|data"):
             crypt.encrypt(key, wrong)
+
+
+def test_the_model_is_no_urc(fake):
+    fake.module.replies = [(b"AT+CGMM", [b"\r\n+SOMETHING: new\r\n\r\nBG77\r\n" + OK])]
+    fake.modem.active(True)
+    assert fake.modem.config("model") == "BG77"
 
 
 SETTERS = [
