@@ -178,11 +178,11 @@ def _lines(data: bytes | bytearray) -> str:
 
 
 def said_by(error: BaseException) -> str:
-    """The first line of what an exception says, without pyserial's guesswork."""
+    """The first line of what an exception says; of pyserial's, the system's own words."""
     said = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if "returned no data" in said:  # pyserial, of a port that was readable and at its end
+    if "returned no data" in said:  # of a port that was readable and at its end
         return "is the cable still in?"
-    return said
+    return said.rpartition("[Errno")[2].partition("] ")[2] or said
 
 
 def _open(device: str) -> SerialTransport:
@@ -206,11 +206,11 @@ def why_not_opened(device: str) -> str | None:
         serial.serial_for_url(device, exclusive=True).close()
         return None
     except (serial.SerialException, OSError, ValueError) as e:
-        reason = said_by(e)
+        reason, words = str(e), said_by(e)
     if "exclusively lock" in reason or "busy" in reason.lower():
         return _BUSY
     if "Inappropriate ioctl" in reason or Path(device).is_dir():
         return "it is not a serial port"
     if "Permission denied" in reason:
         return "no permission; add yourself to the group that owns it (dialout, uucp)"
-    return reason.rpartition("[Errno")[2].partition("] ")[2] or reason  # the system's own words
+    return words

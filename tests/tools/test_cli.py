@@ -1,5 +1,6 @@
 """The command `bg95` itself: its help, completion, and what becomes of output that nobody takes."""
 
+import json
 import os
 import signal
 import subprocess
@@ -70,6 +71,22 @@ def test_a_folder_that_cannot_be_written_is_one_sentence():
     assert done.returncode == 1
     assert done.stderr.startswith("bg95: /proc/no")
     assert done.stderr.count("\n") == 1
+
+
+def test_with_json_stdout_is_json_only(tmp_path):
+    trace = tmp_path / "trace"
+    trace.write_text('{"t": 0, "dir": "host", "text": "AT"}\n')
+    done = shell(f"bg95 trace --json --html {tmp_path}/page --perfetto {tmp_path}/events {trace}")
+    (span,) = json.loads(done.stdout)
+    assert span["command"] == "AT"
+    assert (tmp_path / "page").exists() and (tmp_path / "events").exists()
+
+
+def test_a_rig_that_lacks_something_is_one_sentence_without_a_test_run(tmp_path):
+    done = shell(f"bg95 hil --rig labgrid -o {tmp_path}")
+    assert done.returncode == 1
+    assert done.stdout == "" and done.stderr.startswith("bg95: the rig labgrid needs a place")
+    assert not list(tmp_path.iterdir())
 
 
 def test_piped_output_has_whole_lines_and_no_colour():

@@ -39,6 +39,7 @@ def _bench(
     from bg95_host.testbed.servers import TlsServer
 
     terminal = console(quiet=as_json)
+    output.mkdir(parents=True, exist_ok=True)  # fails now, if it does, and not in the end
     authority = Authority()
     sim = SimOptions(resolve={measure.HOST: "127.0.0.1"}, powered=False)
     with (

@@ -38,7 +38,10 @@ def _hil(
 ) -> None:
     from bg95_host import hil
     from bg95_host.hil.lab import Settings
+    from bg95_host.rigs import RigOptions, make_rig
 
+    # What is missing is said in one sentence, not in a report.
+    make_rig(rig, RigOptions(None, port, module, board, firmware, place)).close()
     file = str(firmware.resolve()) if firmware else None
     settings = Settings(rig, port, module, board, file, place, apn, server, ca)
     reports = [output / "report.html", output / "results.xml"]

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from bg95_host.cli._terminal import console
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def register(app: typer.Typer) -> None:
@@ -28,28 +33,29 @@ def _trace(
 ) -> None:
     from dataclasses import asdict
 
-    from rich.console import Console
-
     from bg95_host import trace
     from bg95_host.trace import views
     from bg95_host.trace.perfetto import perfetto as events
 
     records = trace.load(file)
+    terminal = console(quiet=as_json)
     if html:
-        _write(html, views.page(records, file.name))
+        _write(terminal, html, views.page(records, file.name))
     if perfetto:
-        _write(perfetto, json.dumps(events(records)))
+        _write(terminal, perfetto, json.dumps(events(records)))
     if as_json:
         print(json.dumps([asdict(span) for span in trace.spans(records)]))
     elif not (html or perfetto):
-        views.print_timeline(records, Console(highlight=False))
+        views.print_timeline(records, terminal)
 
 
-def _write(file: Path, text: str) -> None:
+def _write(terminal: Console, file: Path, text: str) -> None:
+    from rich.markup import escape
+
     from bg95_host.errors import ToolError
 
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ToolError(f"{file} cannot be written: {error.strerror}") from error
-    print(f"wrote {file}")
+    terminal.print(f"wrote {escape(str(file))}")
