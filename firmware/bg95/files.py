@@ -33,17 +33,20 @@ class Checksum:
 
 
 class _Pipe:
-    """Sink of the framer: a ring that a flow empties while it is filled."""
+    """Sink of the framer for one block. What exceeds it nobody asked for."""
 
     def __init__(self):
-        self._ring = RingIO(2 * _BLOCK + 1)
+        self._ring = RingIO(_BLOCK + 1)
         self.broken = False
 
     def room(self):
-        return 2 * _BLOCK - self._ring.any()
+        return _BLOCK
 
     def put(self, buf, off, n):
-        self._ring.write(buf, off, n)  # pyright: ignore[reportCallIssue]
+        if self._ring.any() + n > _BLOCK:
+            self.broken = True
+        else:
+            self._ring.write(buf, off, n)  # pyright: ignore[reportCallIssue]
 
     def take(self):
         n = self._ring.any()
@@ -54,17 +57,18 @@ class _Pipe:
 
 
 class Files:
-    """`modem.files`. Names are 1 to 80 bytes, no quotes or control characters. Everything here blocks and
+    """`modem.files`. Names are 1 to 80 bytes, no quotes, asterisks or control characters. Everything here blocks and
     allocates a little; nothing depends on the size of a file. Raises FileError with the module's number."""
 
     def __init__(self, modem):
         self._modem = modem
 
     def upload(self, name, data, *, ack=False):
-        """Put `data` (bytes, or a seekable stream read from its start) on the module as `name`.
+        """Put `data` (bytes, str, or a seekable binary stream read from its start) on the module as `name`.
 
         Returns True if it was sent, False if the module already held the same bytes. A different file of that name
         is replaced. ack: let the module confirm every 1024 bytes (FILE 2.4, for a UART without flow control).
+        What the stream raises comes out here, and leaves no file.
         """
         return self._modem.run(self._upload(name, data, ack))
 
@@ -74,11 +78,10 @@ class Files:
 
     def remove(self, name):
         """Delete a file (AT+QFDEL). Raises FileError 405 where there is none."""
-        command = b"AT+QFDEL=" + quoted("name", name, NAME_MAX)
-        return self._modem.run(self._remove(command))
+        return self._modem.run(self._remove(_named(name)))
 
     def read(self, name, stream):
-        """Copy a file to `stream`.write(); returns its size."""
+        """Copy a file to `stream`.write(bytes); returns its size."""
         return self._modem.run(self._read(name, stream.write))
 
     def free(self):
@@ -87,15 +90,15 @@ class Files:
 
     # -- flows ---------------------------------------------------------------------------------------
 
-    def _remove(self, command):
-        yield from self._modem._at.run(command, FILE_MS)
+    def _remove(self, named):
+        yield from self._modem._at.run(b"AT+QFDEL=" + named, FILE_MS)
 
     def _free(self):
         return (yield from self._modem._at.ask(b'AT+QFLDS="UFS"', "i"))[0]
 
-    def _list(self, name="*"):
+    def _list(self, named=b'"*"'):
         at = self._modem._at
-        command = b"AT+QFLST=" + quoted("name", name, NAME_MAX)
+        command = b"AT+QFLST=" + named
         out = []
         try:
             for answer in (yield from at.ask_all(command, "si", FILE_MS)):
@@ -107,18 +110,20 @@ class Files:
         return out
 
     def _upload(self, name, data, ack=False):
-        quoted("name", name, NAME_MAX)
-        stream = data
-        if isinstance(data, (bytes, bytearray, memoryview)):
-            stream = io.BytesIO(data)  # pyright: ignore[reportCallIssue, reportArgumentType]
+        named = _named(name)
+        stream = data.encode() if isinstance(data, str) else data
+        if isinstance(stream, (bytes, bytearray, memoryview)):
+            stream = io.BytesIO(stream)  # pyright: ignore[reportCallIssue, reportArgumentType]
         size = stream.seek(0, 2)  # pyright: ignore[reportAttributeAccessIssue]
+        if isinstance(stream.read(0), str):
+            raise ValueError("upload: open the file with mode 'rb'")
         if size == 0:
             raise ValueError("upload: %s would be empty" % name)
-        held = yield from self._list(name)
+        held = yield from self._list(named)
         if held:
             if held[0][1] == size and (yield from self._same(name, stream)):
                 return False
-            yield from self._modem._at.run(b"AT+QFDEL=" + quoted("name", name, NAME_MAX), FILE_MS)
+            yield from self._remove(named)
         wanted = [True]
         yield from self._shielded(self._send(name, stream, size, ack, wanted), wanted)
         return True
@@ -151,28 +156,34 @@ class Files:
         return not different
 
     def _send(self, name, stream, size, ack, wanted):
-        """Flow: AT+QFUPL. The module counts: it listens to commands again when it has all bytes (FILE 2.4). Where
-        there are no more, it gets others in their place, and the file is removed.
+        """Flow: AT+QFUPL. The module counts: it listens to commands again when it has all bytes, or none for
+        UPLOAD_S (FILE 2.4). Where there are no more, it gets others in their place, and the file is removed.
         """
         at = self._modem._at
-        quoted_name = quoted("name", name, NAME_MAX)
-        command = b"AT+QFUPL=%s,%d,%d%s" % (
-            quoted_name,
-            size,
-            UPLOAD_S,
-            b",1" if ack else b"",
-        )
-        yield from at.start(command, FILE_MS, b"+QFUPL: ", connects=True)
-        yield from at.wait()
-        at.check(command)
+        named = _named(name)
+        command = b"AT+QFUPL=%s,%d,%d%s" % (named, size, UPLOAD_S, b",1" if ack else b"")
         stream.seek(0)
+        yield from at.start(command, FILE_MS, b"+QFUPL: ", connects=True)
+        lines = yield from at.wait()
+        at.check(command)
+        if at.result != _at.CONNECT:
+            raise _at.unintelligible(command)
         checksum = Checksum()
         sent = read = 0
+        error = None
         at.resume(FILE_MS)
         while sent < size:
             room = min(_BLOCK, size - sent, _ACK_BLOCK - sent % _ACK_BLOCK)
-            piece = stream.read(room) if wanted and read == sent else b""
-            read += len(piece)
+            piece = b""
+            if wanted and read == sent:
+                try:
+                    piece = stream.read(room)
+                    read += len(piece)
+                except Exception as e:
+                    error = e
+            yield
+            if at.held or at.result != _at.RUNNING:
+                break  # the stream took too long: what is sent now would be a command
             piece = piece or bytes(room)
             n = len(piece)
             confirmed = ack and (sent + n) % _ACK_BLOCK == 0 and sent + n < size
@@ -183,17 +194,16 @@ class Files:
             while at.sending:
                 yield
             sent += n
-            if at.result != _at.RUNNING and not confirmed:
-                break  # refused half way: check() below says what for
             if confirmed:
-                yield from at.wait()
-                at.check(command)
+                lines = yield from at.wait()
+            if at.result != (_at.CONNECT if confirmed else _at.RUNNING):
+                break  # refused half way, or ended: check() below says what for
             at.resume(FILE_MS)
-        lines = yield from at.wait()
+        lines += yield from at.wait()
         at.check(command)
-        if sent == size and read < size:
-            yield from at.run(b"AT+QFDEL=" + quoted_name, FILE_MS)
-            raise FileError(
+        if error is not None or (sent == size and read < size):
+            yield from self._remove(named)
+            raise error or FileError(
                 "the stream ended after %d of %d bytes" % (read, size), command="AT+QFUPL"
             )
         try:
@@ -211,7 +221,7 @@ class Files:
     def _read(self, name, write):
         """Flow: read a file through AT+QFOPEN, AT+QFREAD (whose answers are counted) and AT+QFCLOSE."""
         at = self._modem._at
-        command = b"AT+QFOPEN=%s,2" % quoted("name", name, NAME_MAX)
+        command = b"AT+QFOPEN=%s,2" % _named(name)
         wanted = [True]
         handle = yield from self._shielded(self._open(command, wanted), wanted, self._close)
         size = 0
@@ -256,6 +266,14 @@ class Files:
             write(piece)
             size = len(piece)
         return size
+
+
+def _named(name):
+    """A file's name as AT parameter. Not "*": that is every file there is, for AT+QFDEL as well (FILE 2.2, 2.3)."""
+    named = quoted("name", name, NAME_MAX)
+    if b"*" in named:
+        raise ValueError('name: no "*", which means every file')
+    return named
 
 
 def _exactly(stream, n):
