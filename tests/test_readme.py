@@ -95,3 +95,8 @@ def test_its_wiring_is_that_of_the_board(column, board):
     assert number["PWRKEY"] == described.pins.pwrkey.gpio
     assert number["STATUS"] == described.pins.status.gpio
     assert number["MAIN_DTR"] == described.pins.dtr.gpio
+
+
+def test_it_names_every_example():
+    named = set(re.findall(r"`(\w+\.py)`", README))
+    assert {path.name for path in (ROOT / "firmware" / "examples").glob("*.py")} <= named
