@@ -317,4 +317,4 @@ class Connection(io.IOBase):
         gap = self._at.framer.gap
         if not self._tail and (gap == 4 or gap == 2):  # SSL 2.3.4: two pairs; one on some firmware
             self._tail = gap
-        return gap == self._tail
+        return gap == self._tail != 0

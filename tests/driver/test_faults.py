@@ -139,3 +139,31 @@ def test_a_late_answer_is_not_the_next_commands(authority, fault):
     world, got, error = attempt(authority, bg95.BUFFER, fault)
     check(world, got, error)
     recover(world, authority, bg95.BUFFER)
+
+
+@pytest.mark.parametrize("first", [b"", b"\r\n+QSSLRECV: 2\r\nab\r\n\r\nOK\r\n"])
+@pytest.mark.parametrize(
+    "payload", [b"hell", b"he+llo", b"\rhello", b"hello\n", b"hello\r", b"hello\r\n"]
+)
+def test_an_answer_whose_payload_is_not_as_long_as_it_says_is_not_handed_out(fake, payload, first):
+    """Nor where it is the first one, from which the line ends behind a payload are learnt."""
+    context = fake.driver.SSLContext(fake.modem, 1)
+    context.verify_mode = fake.driver.CERT_NONE
+    context.check_validity = False
+    sock = context.connect("192.0.2.1", 443)
+    sock.settimeout(60)
+    answers = [first] * bool(first) + [b"\r\n+QSSLRECV: 5\r\n" + payload + b"\r\n\r\nOK\r\n"]
+    hear = fake.module._hear_line
+
+    def spoilt(line):
+        if line.startswith(b"AT+QSSLRECV=") and answers:
+            fake.module.say(answers.pop(0))
+        else:
+            hear(line)
+
+    fake.module._hear_line = spoilt
+    if first:
+        assert sock.read(2) == b"ab"
+    with pytest.raises(fake.driver.DisconnectedError, match="lost"):
+        sock.read(5)
+    assert not answers
