@@ -84,6 +84,7 @@ class AT:
         self.echoes = False  # the module repeats what it hears; after ATE0, it has restarted
         self._long = 0  # lines that were too long when the command began
         self._owner = None  # a socket, or None where a flow waits
+        self._awaited = False  # a flow waits for the result, or has not seen it yet
         self._prefix = None  # of the answer's lines; None: there are none
         self._others = False  # lines of unknown shape belong to the answer, too
         self._sink = None  # where the answer's payload goes
@@ -124,12 +125,18 @@ class AT:
 
     def free(self):
         """Whether a socket may start a command now. Sends the barrier where one is due. No allocation."""
-        if self.result == RUNNING or self.sending or self.dead or self.raw_owner is not None:
+        if self._busy() or self.dead or self.raw_owner is not None:
             return False
         if self._stale:
             self._send_barrier()
             return False
         return not self.claims
+
+    def _busy(self):
+        """Whether a command is under way, or its flow has yet to see how it ended. No allocation."""
+        if self.result == RUNNING or self.sending:
+            return True
+        return self._awaited and ticks_diff(ticks_ms(), self._deadline) < 0
 
     # -- starting a command ------------------------------------------------------------------------
 
@@ -314,6 +321,7 @@ class AT:
 
     def _finish(self, result):
         self.result = result
+        self._deadline = ticks_add(ticks_ms(), ANSWER_MS)  # until when its flow can look at it
         self.framer.prompt = 0
         owner = self._owner
         if owner is not None:
@@ -340,6 +348,7 @@ class AT:
             self.result = TIMEOUT
             if self._draining:
                 self._draining = False  # silence: whatever was late has come
+                self._unanswered = 0
                 return
             self._unanswered += 1
             self._stale -= 1
@@ -382,7 +391,7 @@ class AT:
             self._late_prefix = self._late_sink = None
             if self._unanswered:
                 # This may be the answer to an earlier barrier; then those to the later ones are on their way.
-                self._unanswered = 0
+                self._unanswered -= 1
                 self._draining = True
                 self._deadline = ticks_add(ticks_ms(), PROBE_MS)
                 return
@@ -419,8 +428,8 @@ class AT:
         """Flow: wait until the engine is this flow's to use."""
         self.claims += 1
         try:
-            while self.result == RUNNING or self.sending or self._stale:
-                if self.result != RUNNING and not self.sending:
+            while self._busy() or self._stale:
+                if not self._busy():
                     self._send_barrier()
                 yield
             if self.dead:
@@ -450,10 +459,12 @@ class AT:
         self._long = self.framer.overlong
         self._others = others
         self._connects = connects
+        self._awaited = True
 
     def resume(self, ms):
         """After CONNECT or a prompt: the command goes on, its answer is due in `ms`."""
         self.result = RUNNING
+        self._awaited = True
         self._deadline = ticks_add(ticks_ms(), ms)
 
     def wait(self):
@@ -471,6 +482,8 @@ class AT:
             if self.result == RUNNING:
                 self._expire()
             raise
+        finally:
+            self._awaited = False
         return lines
 
     def check(self, command):

@@ -1,5 +1,7 @@
 """Whatever breaks, wherever: the right bytes or a named error, in bounded time, and a link that can be used again."""
 
+import contextlib
+
 import pytest
 import world as w
 
@@ -139,6 +141,20 @@ def test_a_late_answer_is_not_the_next_commands(authority, fault):
     world, got, error = attempt(authority, bg95.BUFFER, fault)
     check(world, got, error)
     recover(world, authority, bg95.BUFFER)
+
+
+@pytest.mark.parametrize("seconds", range(4, 14))
+def test_after_a_silence_every_answer_goes_to_its_own_command(seconds):
+    """The barriers that were sent into it are all answered at once when it ends."""
+    modem = w.World(faults=[f"stall_out={seconds}@+CSQ*1"]).modem
+    modem.active(True)
+    for _ in range(2):
+        with contextlib.suppress(bg95.TimeoutError):
+            modem.command("AT+CSQ")
+    modem.active(True)
+    assert modem.model == "BG95-M3"
+    assert modem.command("AT+CREG?") == ["+CREG: 0,1"]
+    assert modem.command("AT+CPIN?") == ["+CPIN: READY"]
 
 
 @pytest.mark.parametrize("first", [b"", b"\r\n+QSSLRECV: 2\r\nab\r\n\r\nOK\r\n"])
