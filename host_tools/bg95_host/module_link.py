@@ -114,7 +114,7 @@ class DirectLink(ModuleLink):
 
     def command(self, text: str, timeout_s: float) -> list[str]:
         with self._translated():
-            return self._modem.command(text, int(timeout_s * 1000))
+            return on_module.command(self._modem, self._bg95, text, int(timeout_s * 1000))
 
     def urcs(self) -> list[str]:
         with self._translated():
@@ -222,7 +222,8 @@ class ThroughBoard(ModuleLink):
         return [Finding._make(finding) for finding in found]
 
     def command(self, text: str, timeout_s: float) -> list[str]:
-        return self._ask("modem.command", text, int(timeout_s * 1000))
+        ms = int(timeout_s * 1000)
+        return self._ask("command", _There("modem"), _There("bg95"), text, ms)
 
     def urcs(self) -> list[str]:
         return self._ask("urcs.take")

@@ -45,6 +45,17 @@ def _connection(bg95, context, server, port):
     return (what, True, "connected, certificate verified", "")
 
 
+def command(modem, bg95, text, timeout_ms):
+    """Any AT command; the lines of its answer. A module that was silent before it was sent is looked for anew."""
+    try:
+        return modem.command(text, timeout_ms)
+    except bg95.ModemError:
+        if not modem._at.dead:  # else nothing was sent
+            raise
+    modem.active(True)
+    return modem.command(text, timeout_ms)
+
+
 class Urcs:
     """Collects URCs until somebody asks."""
 

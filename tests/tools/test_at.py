@@ -165,6 +165,16 @@ def test_ctrl_c_ends_the_wait_for_an_answer_not_the_console(add_module, tmp_path
     assert '"ATI"' in trace.read_text()
 
 
+def test_a_module_that_was_given_up_is_looked_for_anew(add_module, shown):
+    module = add_module(faults=["stall_out=8@+CSQ*1"])
+    with DirectLink(module.path) as link:
+        link.activate()
+        with Console(link, lambda *what: shown.append(what)) as running:
+            assert not running.send("AT+CSQ")
+            assert running.send("AT+CREG?")
+    assert ("answer", "+CREG: 0,1") in shown
+
+
 def test_commands_from_a_pipe_set_the_exit_status(bg95, add_module):
     good = bg95("at", "--port", add_module().path, input="AT+CSQ\nAT+CCLK?\n")
     assert good.exit_code == 0
