@@ -146,6 +146,14 @@ def test_the_prompt_completes_runs_and_remembers(running, shown, tmp_path, monke
     assert "1234" not in history.read_text()
 
 
+def test_a_history_that_cannot_be_written_stops_nobody(running, shown, tmp_path, monkeypatch):
+    monkeypatch.setattr(console, "HISTORY", tmp_path / "no" / "such")
+    with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
+        keys.send_text("AT+CSQ\rexit\r")
+        assert _interact(running)
+    assert ("ok", "OK") in shown
+
+
 def test_ctrl_c_ends_the_wait_for_an_answer_not_the_console(add_module, tmp_path):
     trace = tmp_path / "trace"
     module = add_module(faults=["late_answer=+CSQ:1"], trace=trace)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import typer
@@ -62,7 +63,8 @@ def _interact(running: Console) -> bool:
     class History(FileHistory):
         def store_string(self, string: str) -> None:
             if keeps(string):
-                super().store_string(string)
+                with suppress(OSError):  # a home that cannot be written is no reason to stop
+                    super().store_string(string)
 
     session: PromptSession[str] = PromptSession(
         history=History(str(HISTORY)), completer=running.completer, complete_while_typing=True
