@@ -35,7 +35,7 @@ def errno_of(code):
     """The POSIX errno nearest to a module number (+CME ERROR, FILE 4xx, 550-574); EIO for any other or None."""
     i = 0
     while code is not None and i < len(_ERRNO):
-        if _ERRNO[i] == (code - 400 if code >= 400 else code + 200):
+        if _ERRNO[i] == (code - 400 if 400 <= code < 600 else code + 200):
             return _ERRNO[i + 1]
         i += 2
     return EIO

@@ -154,7 +154,7 @@ def echo_off(at):
 def identity(modem, command):
     """Flow: the one line that AT+CGMM and its like answer with, which has no prefix (AT 2.1)."""
     for line in (yield from modem._at.run(command, others=True)):
-        if line[:1] != b"+":  # a URC that nobody knows
+        if line[:1].isalpha():  # no URC that nobody knows, and no noise
             return text_of(line)
     return ""
 
@@ -210,6 +210,7 @@ def reset(modem):
             raise
         yield from cycle(modem)
     else:
+        modem.sockets.fail_all("the module restarted")  # its RDY may go to another port
         yield from booted(modem)
     yield from start(modem)
 

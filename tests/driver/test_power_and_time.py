@@ -283,13 +283,17 @@ def test_a_restart_while_it_is_set_up_is_waited_for(moment):
 
 
 @pytest.mark.parametrize("boot", ["", "RDY", "APP RDY", "RDY|APP RDY"])
-def test_a_reset_waits_until_the_module_is_back(boot):
+def test_a_reset_waits_until_the_module_is_back(authority, boot):
     world = w.World(traits={"boot_urcs": boot})
-    world.modem.active(True)
+    world.serve(8883, authority.server(w.HOST))
+    sock = world.up(authority).connect(w.HOST, 8883)
     before = world.modem.epoch
+    start = world.host.now
     world.modem.reset()
-    assert world.host.now > 2.5
+    assert world.host.now - start > 2.5
     assert world.modem.epoch == before + 1
+    with pytest.raises(bg95.DisconnectedError, match="restarted"):
+        sock.write(b"x")
     world.modem.connect("iot.apn")
 
 

@@ -111,6 +111,15 @@ def test_an_overlong_line_is_dropped_counted_and_nothing_else_is_lost(
         assert length <= 64 + 256
 
 
+@pytest.mark.parametrize("chunk", [1, 7, 16, 40, 300])
+def test_the_end_of_an_overlong_line_is_found_wherever_the_buffer_is_full(driver, chunk) -> None:
+    for length in range(60, 700):
+        wire = b"\r\n" + b"x" * length + b"\r\n\r\nOK\r\n"
+        items, _ = items_of(driver, Trickle(wire, [chunk]), size=64)
+        assert items[-1] == b"OK", length
+        assert items in ([b"OK"], [b"x" * length, b"OK"])
+
+
 @given(payloads(), chunk_sizes())
 def test_unwanted_payload_is_dropped_counted_and_not_read(driver, data, sizes) -> None:
     framing = driver.modem.AT.__init__.__globals__["framer"]

@@ -1,0 +1,122 @@
+"""The AT engine towards a module that stops in the middle, or says what looks like something else."""
+
+import io
+
+import pytest
+import world as w
+from row_player import OK
+
+import bg95
+
+
+def answering(fake, start, answers):
+    """Let the next commands that begin with `start` get `answers`, one each; then the usual ones."""
+    hear = fake.module._hear_line
+
+    def first_these(line):
+        if line.startswith(start) and answers:
+            fake.module.say(answers.pop(0))
+        else:
+            hear(line)
+
+    fake.module._hear_line = first_these
+
+
+def connected(fake):
+    """A socket of the fake module, which is never asked who it is."""
+    context = fake.driver.SSLContext(fake.modem, 1)
+    context.verify_mode = fake.driver.CERT_NONE
+    context.check_validity = False
+    sock = context.connect("192.0.2.1", 443)
+    sock.settimeout(60)
+    return sock
+
+
+@pytest.mark.parametrize("came", [b"", b"half of it"])
+def test_payload_that_stops_coming_is_a_named_error(fake, came):
+    sock = connected(fake)
+    answering(fake, b"AT+QSSLRECV=", [b"\r\n+QSSLRECV: 100\r\n" + came])
+    begun = fake.clock.now
+    with pytest.raises(fake.driver.DisconnectedError, match="lost"):
+        sock.read(10)
+    assert fake.clock.now - begun < 10_000
+    assert fake.modem.command("AT+CGMM") == ["BG95-M3"]
+
+
+def test_a_file_that_stops_coming_is_a_named_error(fake):
+    answering(fake, b"AT+QFOPEN=", [b"\r\n+QFOPEN: 3\r\n" + OK])
+    answering(fake, b"AT+QFREAD=", [b"\r\nCONNECT 100\r\nhalf of it"])
+    with pytest.raises(fake.driver.FileError, match="lost"):
+        fake.modem.files.read("a.bin", io.BytesIO())
+    assert fake.module.lines[-1] == b"AT+QFCLOSE=3"
+    assert fake.modem.command("AT+CGMM") == ["BG95-M3"]
+
+
+def test_a_late_payload_still_reaches_its_socket(fake):
+    """The module counts it as read: dropped, it would be lost."""
+    sock = connected(fake)
+    hear = fake.module._hear_line
+    late = []
+
+    def slow(line):
+        if line.startswith(b"AT+QSSLRECV=") and not late:
+            late.append(line)
+            fake.module.say(b"\r\n+QSSLRECV: 5\r\nhello\r\n" + OK, 3400)
+        else:
+            hear(line)
+
+    fake.module._hear_line = slow
+    assert sock.read(5) == b"hello"
+    assert fake.modem.command("AT+CGMM") == ["BG95-M3"]
+
+
+def test_pushed_data_waits_for_its_reader_however_long_that_takes(authority):
+    world = w.World()
+    server = world.serve(8883, authority.server(w.HOST))
+    sock = world.up(authority).connect(w.HOST, 8883, mode=bg95.DIRECT_PUSH)
+    data = bytes(i * 7 & 255 for i in range(6000))
+    server.say(data)
+    world.sleep(20)
+    assert sock.read(6000) == data
+
+
+def test_nothing_of_a_command_is_sent_to_a_module_that_restarts(fake):
+    """What was still on its way into the UART would be a line of its own there."""
+    at = fake.modem._at
+    write, at._write = at._write, lambda *args: 0  # the UART takes nothing
+    for _ in at.start(b"AT+QIACT=1"):
+        fake.modem.poll()
+    fake.module.say(b"\r\nRDY\r\n")
+    fake.modem.poll()
+    at._write = write
+    fake.modem.active(True)
+    assert b"AT+QIACT=1" not in fake.module.lines
+
+
+@pytest.mark.parametrize("stat", [0, 1, 2, 3, 4, 5])
+@pytest.mark.parametrize("place", ["echo", "before", "behind"])
+def test_a_registration_urc_is_not_the_answer_to_its_question(fake, stat, place):
+    """at-commands 2.3: told apart by the number and the kind of the fields."""
+    urc = b'\r\n+CEREG: %d,"1A2B","01A2B3C4",8\r\n' % (5 - stat)
+    short = b"\r\n+CEREG: %d\r\n" % (5 - stat)
+    answer = b"\r\n+CEREG: 0,%d\r\n" % stat
+    parts = {
+        "echo": b"AT+CEREG?\r" + short + urc + answer + OK,
+        "before": urc + short + answer + OK,
+        "behind": answer + short + urc + OK,
+    }
+    answering(fake, b"AT+CEREG?", [parts[place]])
+    assert fake.modem.status() is (stat in (1, 5))
+
+
+@pytest.mark.parametrize("byte", [0, 10, 13, 32, 62, 65, 128, 255])
+def test_noise_between_two_answers_is_nobodys(fake, byte):
+    for _ in range(3):
+        fake.module.say(bytes([byte]))
+        for _ in range(5):
+            fake.modem.poll()
+            fake.module.idle()
+        assert fake.modem.status("rssi") == 2 * 20 - 113
+    fake.module.say(bytes([byte]))
+    fake.modem.active(True)
+    assert byte == 65 or fake.modem.config("model") == "BG95-M3"
