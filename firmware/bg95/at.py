@@ -321,7 +321,7 @@ class AT:
 
     def _finish(self, result):
         self.result = result
-        self._deadline = ticks_add(ticks_ms(), ANSWER_MS)  # until when its flow can look at it
+        self._deadline = ticks_add(ticks_ms(), PROBE_MS * 3)  # until then its flow has seen it
         self.framer.prompt = 0
         owner = self._owner
         if owner is not None:

@@ -231,7 +231,11 @@ class Clients:
         except ModemError as e:
             if modem.is_ready:
                 yield from self._give_up(client_id)
-            raise socket.context._explain(e, host)
+            if e.code is None:
+                raise
+            from .hints import explained
+
+            raise explained(e, socket.context, host)
         self.dirty &= ~(1 << client_id)
 
     def _await_open(self, socket, ms, progress):

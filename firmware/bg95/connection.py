@@ -137,6 +137,8 @@ class Connection(io.IOBase):
 
     def _on_open(self, err):
         self.open_error = err
+        if not err:
+            self._opened()  # here, since "closed" may be the next line
 
     def _on_recv(self, n):
         """n: bytes that follow in direct push mode; a number some firmware adds in buffer mode (field notes 1)."""

@@ -6,7 +6,7 @@ earlier host left), later only what changed, and all of them again after the mod
 
 from micropython import const
 
-from .errors import EINVAL, CommandError, ConnectError, ModemError
+from .errors import EINVAL, CommandError, ConnectError
 from .limits import CONTEXTS, HOST_MAX, NAME_MAX, quoted, ranged
 
 CERT_NONE = const(0)
@@ -46,7 +46,7 @@ _DEFAULTS = {
 # What a firmware must not quietly ignore: read back after it was set (field notes 3.6)
 _CHECKED = ("sslversion", "seclevel", "checkhost", "ignorelocaltime", "cacert")
 
-_VERSIONS = ("SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2", "any version")
+VERSIONS = ("SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2", "any version")
 
 
 def _flag(name, inverted=0):
@@ -124,7 +124,7 @@ class SSLContext:
         if not w["sni"]:
             off.append("no SNI")
         if w["sslversion"] != 3:
-            off.append(_VERSIONS[w["sslversion"]])
+            off.append(VERSIONS[w["sslversion"]])
         if w["renegotiation"]:
             off.append("renegotiation")
         if w["ciphersuite"] != ALL_SUITES:
@@ -371,31 +371,6 @@ class SSLContext:
             except (CommandError, ValueError, TypeError):  # no such item, or no such value
                 out[name] = None
         return out
-
-    def _explain(self, error, host):
-        """Add to a failed open what the driver knows about its likely causes (field notes 1: 566 is a catch-all)."""
-        if error.code not in (None, 565, 566) or not isinstance(error, ModemError):
-            return error
-        if error.code is None:
-            return error
-        w = self._want
-        hints = []
-        if error.code == 565:
-            hints.append("the name could not be resolved: check it, and modem.ipconfig('dns')")
-        else:
-            hints.append("the module does not say why")
-            if self._psk is not None:
-                hints.append("is the PSK identity known to the server?")
-            elif self._verify:
-                hints.append("is %s the CA of this server?" % w["cacert"])
-                if w["checkhost"]:
-                    hints.append("is %s the common name in its certificate?" % host.decode())
-                if not w["ignorelocaltime"]:
-                    hints.append("is the certificate valid at the module's time, modem.clock()?")
-            if not w["sni"]:
-                hints.append("does the server need SNI?")
-            hints.append("is the port open, and does it speak %s?" % _VERSIONS[w["sslversion"]])
-        return ConnectError("; ".join(hints), error.code, error.command)
 
 
 def _parameter(name, value):

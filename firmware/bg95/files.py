@@ -254,8 +254,7 @@ class Files:
         pipe = _Pipe()
         size = 0
         yield from at.start(command, FILE_MS, None, pipe, connects=True)
-        while at.result == _at.RUNNING:
-            yield
+        yield from at.wait()
         if pipe.broken:
             raise FileError("bytes were lost on the UART", command="AT+QFREAD")
         if at.result == _at.CME and at.cme == 402:  # FILE 3: "read zero byte", the end of the file

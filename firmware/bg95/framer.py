@@ -83,7 +83,7 @@ class Framer:
     def raw(self, sink):
         """Enter transparent mode towards `sink`; None leaves it."""
         self._raw = sink
-        self._escaping = False
+        self._escaping = self.stalled = False
 
     def escaping(self):
         """In raw mode: what arrives from now on may hold "OK", the module's answer to the escape sequence."""

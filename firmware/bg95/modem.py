@@ -49,6 +49,7 @@ class Modem:
         self.model = self.revision = ""
         self.epoch = 0  # starts of the module so far: what was set in an earlier one is gone
         self.is_ready = False  # set up since its last start
+        self._starting = False  # a task is at it
         self.boot = 0  # 1 RDY seen, 2 APP RDY seen
         self.down = False  # POWERED DOWN seen
         self.lost_pdp = 0  # bit n: the network took PDP context n away
@@ -142,13 +143,12 @@ class Modem:
         before the application does something about another socket.
         """
         owner = self._at.raw_owner
-        if owner is None:
-            if self._at.framer.stalled:
-                raise ModemError(
-                    "pushed data fills its socket's buffer, and nothing else can pass: read it first",
-                    errno=ENOBUFS,
-                )
-        elif socket is not None and socket is not owner:
+        if self._at.framer.stalled and (owner is None or owner._leaving):
+            raise ModemError(
+                "unread data fills its socket's buffer, and nothing else can pass: read it first",
+                errno=ENOBUFS,
+            )
+        if owner is not None and socket is not None and socket is not owner:
             self._at.refuse()
         self.idle()
 
@@ -164,8 +164,10 @@ class Modem:
 
     def ready(self):
         """Flow: the module is set up; sets it up again where it restarted."""
+        while self._starting:  # for another task: two would press PWRKEY twice
+            yield
         if not self.is_ready or self._at.echoes:
-            yield from power.start(self)
+            yield from self._active(True)
 
     # -- URCs --------------------------------------------------------------------------------------
 
@@ -241,7 +243,11 @@ class Modem:
         return self.run(self._active(on))
 
     def _active(self, on):
-        yield from power.start(self) if on else power.stop(self)
+        self._starting = on
+        try:
+            yield from power.start(self) if on else power.stop(self)
+        finally:
+            self._starting = False
         return self.is_ready
 
     def connect(

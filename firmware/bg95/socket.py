@@ -14,7 +14,7 @@ from micropython import const
 from . import at as _at
 from .connection import (
     BUFFER,
-    CLOSED,
+    DIRECT_PUSH,
     ENDED,
     ENDING,
     FAILED,
@@ -428,7 +428,7 @@ class SSLSocket(Transparent):
             buf = buf.encode()
         if self.write(buf) != len(buf):
             raise ModemError(
-                "only a part was written; a non-blocking socket has write()", errno=ENOBUFS
+                "only a part was written; without blocking, use write()", errno=ENOBUFS
             )
         self.flush()
 
@@ -436,7 +436,7 @@ class SSLSocket(Transparent):
 
     def _check_open(self):
         self.touched_at = ticks_ms()
-        if self._state == CLOSED or self.is_closing:
+        if self.is_closing:
             raise DisconnectedError("the socket is closed", errno=EBADF)
 
     def settimeout(self, seconds):
@@ -516,6 +516,7 @@ class SSLSocket(Transparent):
 
     def _switch(self, mode):
         """Flow: change the access mode (SSL 1.4; TCP/IP 2.1.11)."""
+        yield  # Modem.rest() refuses where the answer could not come
         yield from self._drain()
         if mode != TRANSPARENT:
             yield from self._leave_raw()
@@ -525,7 +526,12 @@ class SSLSocket(Transparent):
         if mode == TRANSPARENT and self._modem.sockets.paused is self:
             command = b"ATO"  # SSL 1.4: resumes the connection that left transparent mode last
         yield from self._at.start(command, connects=self if mode == TRANSPARENT else None)
+        was = self._mode
+        if mode == DIRECT_PUSH:
+            self._mode = mode  # what the module holds may be pushed in front of the OK
         yield from self._at.wait()
+        if self._at.result not in (_at.OK, _at.CONNECT):
+            self._mode = was
         self._at.check(command)
         self._mode = mode
         self._hint = mode == BUFFER
@@ -548,7 +554,7 @@ class SSLSocket(Transparent):
         Closing twice is harmless. No error: what is closed cannot
         fail any more. What a peer does not take in 10 s is lost, so flush() first where that matters.
         """
-        if self._state == CLOSED or self.is_closing:
+        if self.is_closing:
             return None
         self.is_closing = True
         owner = self._at.raw_owner

@@ -3,7 +3,7 @@
 import pytest
 from driver import vm
 
-from bg95_host.testbed.servers import TlsServer, sink
+from bg95_host.testbed.servers import TlsServer, sink, stall
 
 HOST = "broker.test"
 
@@ -281,3 +281,74 @@ asyncio.new_event_loop()
 asyncio.run(exchange())
 """)
     assert said == ["True", "True"]
+
+
+def test_closing_does_not_wait_for_ever_for_a_peer_that_takes_nothing(run):
+    said = run(
+        """
+async def main():
+    ctx = await online()
+    reader, writer = await bg95.aio.open_connection("broker.test", PORT, ssl=ctx)
+    written = 0
+    while not writer.out_buf or written < 300000:  # until everything in between is full
+        writer.write(bytes(4096))
+        written += 4096
+        try:
+            await asyncio.wait_for_ms(writer.drain(), 300)
+        except asyncio.TimeoutError:
+            writer.out_buf = bytes(4096)
+            break
+    bg95.aio.CLOSE_S = bg95.socket.CLOSE_S = 1  # so that the test need not wait for ten
+    await asyncio.wait_for(writer.wait_closed(), 5)
+    print(link.sockets.active)
+""",
+        stall,
+    )
+    assert said == ["[]"]
+
+
+def test_closing_after_the_peer_is_no_error(run):
+    said = run(
+        """
+async def main():
+    ctx = await online()
+    reader, writer = await bg95.aio.open_connection("broker.test", PORT, ssl=ctx)
+    await until(lambda: writer.s._state >= 2)
+    writer.out_buf = b"lost"
+    await writer.wait_closed()
+    print(link.sockets.active)
+""",
+        lambda peer: None,
+    )
+    assert said == ["[]"]
+
+
+@pytest.mark.parametrize("error", ["KeyboardInterrupt", "ValueError"])
+def test_the_pump_starts_anew_after_it_was_ended(run, error):
+    """By Ctrl-C, or by an application's handler; then the program is run again, at the REPL."""
+    said = run(f"""
+def handler(line):
+    raise {error}
+
+async def interrupted():
+    ctx = await online()
+    streams.extend(await bg95.aio.open_connection("broker.test", PORT, ssl=ctx))
+    link.on_urc("+QIND", handler)
+    link.uart._ring.write(b"\\r\\n+QIND: 1\\r\\n")
+    await asyncio.sleep_ms(100)
+
+streams = []
+try:
+    asyncio.run(interrupted())
+except KeyboardInterrupt:
+    pass
+link.on_urc("+QIND", None)
+
+async def main():
+    ctx = await online()
+    reader, writer = await bg95.aio.open_connection("broker.test", PORT, ssl=ctx)
+    writer.write(b"alone")  # and nobody waits for anything: the pump sends it
+    await until(lambda: writer.s._rx.any())
+    print(await reader.readexactly(5))
+""")
+    assert said[-1] == "b'alone'"

@@ -158,3 +158,65 @@ print(bool(modem.sockets.active), modem.sockets.dirty, modem.ssl_sockets())
         "OSError 9 [Errno 9] EBADF: the socket is closed",
         "False 0 []",
     ]
+
+
+def test_a_socket_that_opens_meanwhile_can_be_polled_and_closed_in_any_state(run, authority):
+    said = run(
+        """
+import select
+def opening(port):
+    s = socket.socket()
+    s.setblocking(False)
+    s.connect(("broker.test", port))
+    return ssl.SSLContext().wrap_socket(s, server_hostname="broker.test", do_handshake_on_connect=False)
+
+poller = select.poll()
+s = opening(PORT)
+poller.register(s, select.POLLIN | select.POLLOUT)
+print(poller.poll(0))
+s.close()
+print([event for _, event in poller.poll(0)])  # as MicroPython's: POLLNVAL
+poller.unregister(s)
+
+s = opening(PORT)
+poller.register(s, select.POLLOUT)
+print([event == select.POLLOUT for _, event in poller.poll(10000)], s.write(b"ping"))
+s.close()
+print([event for _, event in poller.poll(0)])
+poller.unregister(s)
+
+s = opening(1)  # nobody listens
+poller.register(s, select.POLLOUT)
+print([event == select.POLLOUT for _, event in poller.poll(10000)])
+outcome(s.write, b"ping")
+s.close()
+while modem.jobs:
+    modem.poll()
+print(modem.sockets.active, modem.ssl_sockets())
+""",
+        TlsServer(authority.server(HOST)),
+    )
+    assert said[:5] == ["[]", "[32]", "[True] 4", "[32]", "[True]"]
+    assert said[5].startswith("ConnectError 566")
+    assert said[6:] == ["[] []"]
+
+
+def test_a_name_may_be_bytes(run, authority):
+    """As in the examples of MicroPython's MQTT services."""
+    server = TlsServer(authority.server(HOST))
+    assert run("outcome(connect, b'broker.test', b'broker.test')", server) == ["done"]
+    assert server.counters.server_names == ["broker.test"]
+
+
+def test_datagrams_without_tls_are_refused_by_name(run, authority):
+    """ntptime."""
+    (said,) = run(
+        """
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(1)
+outcome(s.sendto, bytes(48), socket.getaddrinfo("pool.ntp.org", 123)[0][-1])
+""",
+        TlsServer(authority.server(HOST)),
+    )
+    assert said.startswith("OSError 95")
+    assert "plain text is refused" in said

@@ -156,3 +156,93 @@ def test_closing_after_the_module_was_switched_off_takes_no_time(authority):
     sock.close()
     assert world.host.now - start < 1
     assert not world.modem.sockets.active
+
+
+PATTERN = bytes(range(256)) * 24
+
+
+def read_on(sock, sofar, size):
+    while len(sofar) < size:
+        piece = sock.recv(size - len(sofar))
+        if not piece:
+            break
+        sofar += piece
+    return sofar
+
+
+@pytest.mark.parametrize("size", [100, 1400, 1700, 2600, 6000])
+@pytest.mark.parametrize(
+    ("old", "new"), [(old, new) for old in range(3) for new in range(3) if old != new]
+)
+def test_a_change_of_mode_loses_nothing_that_was_not_read(world, old, new, size):
+    sock = world.context.connect(w.HOST, 8884, mode=old)
+    sock.settimeout(20)
+    world.talker.say(PATTERN[:size])
+    world.sleep(1)
+    got = sock.recv(10)
+    while sock.mode != new:
+        try:
+            sock.mode = new
+        except bg95.ModemError as error:
+            assert error.errno == 105
+            got += sock.recv(500)
+    world.talker.say(b"later")
+    got = read_on(sock, got, size)
+    world.sleep(0.1)
+    got = read_on(sock, got, size + 5)
+    assert got == PATTERN[:size] + b"later"
+    assert new == bg95.TRANSPARENT or world.modem.command("AT") == []
+
+
+def test_two_tasks_that_find_the_module_off_press_the_key_once(authority):
+    world = w.World(pins=True)
+    world.serve(8883, authority.server(w.HOST))
+    context = world.up(authority)
+    modem = world.modem
+    modem.power_off()
+    pressed, key = [], modem.pwrkey
+
+    class Key:
+        def value(self, level):
+            pressed.append(level)
+            return key.value(level)
+
+    modem.pwrkey = Key()
+    flows = [modem.ready(), modem.ready()]
+    jobs = [bg95.job.Job(modem, flow) for flow in flows]
+    deadline = world.host.now + 60
+    while not all(job.done for job in jobs) and world.host.now < deadline:
+        world.sleep(0.01)
+    assert [job.result() for job in jobs] == [None, None]
+    assert pressed == [1, 0]
+    modem.connect("iot.apn")
+    context.connect(w.HOST, 8883).close()
+
+
+def test_the_result_of_a_command_is_never_taken_from_a_sockets(world):
+    """A socket's command may start as soon as the other one's result is there, before whoever waits has seen it."""
+    world.host.module.faults.add("send_fail*400")
+    sock = connect(world)
+    sock.setblocking(False)
+    for i in range(400):
+        sock.write(b"x")
+        sock.flush()
+        assert world.modem.command("AT+CGMM" if i % 2 else "AT") == ["BG95-M3"] * (i % 2)
+        world.sleep(0.001 * (i % 50))
+
+
+def test_a_socket_says_nothing_in_the_middle_of_an_upload(world):
+    """It heard of data in front of CONNECT: now the module waits for a file, and a command would be a part of it."""
+    sock = connect(world)
+    idle = world.modem.idle
+    world.host.module.faults.add("late_answer=+QFUPL:0.05")
+
+    def idle_and_tell():
+        if world.uart.sent.endswith(b",5\r"):  # AT+QFUPL=...
+            world.host.unread += b'\r\n+QSSLURC: "recv",%d\r\n' % sock.client_id
+        idle()
+
+    world.modem.idle = idle_and_tell
+    assert world.modem.files.upload("data.bin", PATTERN)
+    world.sleep(0.1)
+    assert world.uart.sent.endswith(b"AT+QSSLRECV=%d,1500\r" % sock.client_id)
