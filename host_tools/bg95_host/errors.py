@@ -6,3 +6,11 @@ class ToolError(Exception):
 
     The command line prints it and exits with status 1; anything else that escapes is a defect.
     """
+
+
+def said_by(error: BaseException) -> str:
+    """The first line of what an exception says; of pyserial's, the system's own words."""
+    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if "returned no data" in said:  # of a port that was readable and at its end
+        return "is the cable still in?"
+    return said.rpartition("[Errno")[2].partition("] ")[2] or said

@@ -19,8 +19,8 @@ import serial
 from typing_extensions import Self
 
 from bg95_host import compat, on_module
-from bg95_host.errors import ToolError
-from bg95_host.mpremote_link import BoardException, BoardLink, said_by, why_not_opened
+from bg95_host.errors import ToolError, said_by
+from bg95_host.mpremote_link import BoardException, BoardLink, why_not_opened
 
 Progress = Callable[[int], None]  # bytes handed over so far
 

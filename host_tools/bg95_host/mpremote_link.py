@@ -16,7 +16,7 @@ from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 from typing_extensions import Self
 
-from bg95_host.errors import ToolError
+from bg95_host.errors import ToolError, said_by
 
 _READ_S = 5  # mpremote looks at its own deadlines this often where a read blocks (ptys)
 _CONNECT_S = 10
@@ -175,14 +175,6 @@ class BoardLink:
 
 def _lines(data: bytes | bytearray) -> str:
     return data.decode(errors="replace").replace("\r\n", "\n")
-
-
-def said_by(error: BaseException) -> str:
-    """The first line of what an exception says; of pyserial's, the system's own words."""
-    said = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if "returned no data" in said:  # of a port that was readable and at its end
-        return "is the cable still in?"
-    return said.rpartition("[Errno")[2].partition("] ")[2] or said
 
 
 def _open(device: str) -> SerialTransport:

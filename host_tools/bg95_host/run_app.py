@@ -24,8 +24,10 @@ def run_app(rig: Rig, app: Path, on_output: Callable[[bytes], None]) -> None:
     """
     try:
         program = app.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as e:
-        raise ToolError(f"{app} cannot be read: {e}") from e
+    except OSError as e:
+        raise ToolError(f"{app} cannot be read: {e.strerror}") from e
+    except UnicodeDecodeError as e:
+        raise ToolError(f"{app} is no Python program: it is not text in UTF-8") from e
     try:
         rig.install()
         with BoardLink(rig.port) as link:

@@ -66,6 +66,14 @@ def test_output_is_streamed_and_ctrl_c_ends_it_cleanly(tmp_path):
     assert err.splitlines()[-1].startswith("KeyboardInterrupt")
 
 
+def test_what_is_no_program_is_named(tmp_path):
+    file = tmp_path / "app.py"
+    file.write_bytes(b"\xff\xfe")
+    done = subprocess.run([BG95, "run", file], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"bg95: {file} is no Python program: it is not text in UTF-8\n"
+
+
 def test_a_terminated_run_takes_its_board_with_it(tmp_path):
     running = start(tmp_path, "import os\nos.system('echo $PPID')\nwhile True: pass\n")
     board = int(running.stdout.readline())
@@ -105,7 +113,7 @@ def test_without_an_app_the_board_is_kept_up_for_mpremote():
         (["--board", "TOASTER"], 2, "there is no board 'TOASTER'"),
         (["--clock", "noon"], 2, "noon"),
         (["--rig", "labgrid"], 1, "the rig labgrid needs a place: give PLACE="),
-        (["--trace", "/no/folder/trace"], 1, "/no/folder/trace"),
+        (["--trace", "/no/folder/trace"], 1, "No such file or directory: '/no/folder/trace'"),
     ],
 )
 def test_a_wrong_option_is_one_sentence(tmp_path, options, status, said):

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from bg95_host.cli._terminal import complain
-from bg95_host.errors import ToolError
+from bg95_host.errors import ToolError, said_by
 
 app = typer.Typer(
     name="bg95",
@@ -53,8 +53,7 @@ def main() -> None:
     except ToolError as error:
         fail(str(error))
     except OSError as error:  # what no tool expects: a full disk, a folder that may not be written
-        where = f"{error.filename}: " if error.filename else ""
-        fail(where + (error.strerror or str(error)))
+        fail(said_by(error))
 
 
 def fail(reason: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bg95_host.cli import _sim_options
+from bg95_host.errors import said_by
 
 if TYPE_CHECKING:
     from bg95_host.module_sim import SimOptions, SimServer
@@ -73,7 +74,7 @@ def sim(
                 )
                 print(f"listening on {module.path}", flush=True)
         except (ValueError, OSError) as error:
-            raise typer.BadParameter(str(error)) from None
+            raise typer.BadParameter(said_by(error)) from None
         _wait(server, done, ui)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bg95_host.errors import said_by
 from bg95_host.rigs import RigError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class SimulatorHost:
         try:
             return self._server.add_module(self._options or SimOptions(), **where)
         except (ValueError, OSError) as e:
-            raise RigError(f"the simulated module cannot start: {e}") from e
+            raise RigError(f"the simulated module cannot start: {said_by(e)}") from e
 
     def close(self) -> None:
         """End it; harmless when repeated."""
