@@ -4,6 +4,7 @@ make test TESTS=tests/rigs/test_pico_emulator.py FIRMWARE=RPI_PICO.uf2
 """
 
 import os
+import shutil
 import signal
 import struct
 import time
@@ -62,6 +63,23 @@ def test_a_file_that_is_no_uf2_is_refused(tmp_path):
         uf2.identify(tmp_path / "x.uf2")
     with pytest.raises(RigError, match="cannot be read: No such file"):
         uf2.identify(tmp_path / "y.uf2")
+
+
+def test_of_two_boards_with_one_firmware_one_has_to_be_named(tmp_path, monkeypatch):
+    file = firmware(tmp_path, b"MicroPython v1.28.0 on 2026; Raspberry Pi Pico with RP2040")
+    (tmp_path / "boards").mkdir()
+    monkeypatch.setattr(boards, "BOARDS", tmp_path / "boards")
+    for name in ("BREADBOARD", "PRODUCT"):
+        shutil.copytree(boards.REPOSITORY / "boards" / "RPI_PICO", boards.BOARDS / name)
+    with pytest.raises(RigError, match="more than one folder of boards/, name one: BREADBOARD, PR"):
+        uf2.identify(file)
+    assert uf2.identify(file, "PRODUCT")[0].name == "PRODUCT"
+
+
+def test_a_named_board_has_to_be_the_firmwares(tmp_path):
+    file = firmware(tmp_path, b"MicroPython v1.28.0 on 2026; Raspberry Pi Pico with RP2040")
+    with pytest.raises(RigError, match="was built for another board than RPI_PICO_W"):
+        uf2.identify(file, "RPI_PICO_W")
 
 
 def test_another_emulator_version_is_refused(tmp_path, monkeypatch):

@@ -64,7 +64,8 @@ class EmulatedModule:
 
 
 class PicoEmulatorRig(Rig):
-    """See the module. `firmware` is a MicroPython UF2 for a Pico or a Pico W.
+    """See the module. `firmware` is a MicroPython UF2 for a Pico or a Pico W; `board` None: the one
+    folder of boards/ that it is for.
 
     `ready` tells how long the boot took once the rig is started, `version` which MicroPython it is.
     """
@@ -72,9 +73,11 @@ class PicoEmulatorRig(Rig):
     name = "pico-emulator"
     features = frozenset({"simulated-module", "pins", "timing", "local-server"})
 
-    def __init__(self, firmware: Path, options: SimOptions | None = None) -> None:
+    def __init__(
+        self, firmware: Path, options: SimOptions | None = None, board: str | None = None
+    ) -> None:
         _check_emulator()
-        self.board, self.version = uf2.identify(firmware)
+        self.board, self.version = uf2.identify(firmware, board)
         self.ready: Ready | None = None
         self._firmware = firmware.resolve()
         self._options = options
@@ -201,4 +204,4 @@ def from_options(options: RigOptions) -> PicoEmulatorRig:
     _check_emulator()
     given = options.sim or SimOptions()
     sim = dataclasses.replace(given, powered=True, traits={**_BRISK, **given.traits})
-    return PicoEmulatorRig(uf2.find(options.firmware), sim)
+    return PicoEmulatorRig(uf2.find(options.firmware), sim, options.board)

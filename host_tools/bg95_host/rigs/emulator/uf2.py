@@ -51,11 +51,11 @@ def content(file: Path) -> bytes:
         ) from None
 
 
-def identify(file: Path) -> tuple[Board, str]:
+def identify(file: Path, board: str | None = None) -> tuple[Board, str]:
     """The board that the firmware was built for, and its MicroPython version.
 
-    RigError unless it is a MicroPython for an RP2040 that boards/ describes: the emulator has no
-    other chip.
+    RigError unless it is a MicroPython for an RP2040 that boards/ describes, in the folder `board`
+    if it is named: the emulator has no other chip.
     """
     flash = content(file)
     version = re.search(rb"MicroPython (v[0-9][^ \0]*) on ", flash)
@@ -64,11 +64,12 @@ def identify(file: Path) -> tuple[Board, str]:
     release = tuple(int(part) for part in re.findall(rb"\d+", version[1])[:2])
     if release < OLDEST_FIRMWARE:
         raise RigError(f"{file} is MicroPython {version[1].decode()}: bg95 needs 1.24 or newer")
-    known = [b for b in map(boards.load, boards.names()) if b.mcu == "rp2040"]
-    for board in sorted(known, key=lambda b: -len(b.machine)):
-        if board.machine.encode() in flash:
-            return board, version[1].decode()
-    raise RigError(
-        f"{file} was built for another board than those with an RP2040 in boards/: "
-        + ", ".join(board.name for board in known)
-    )
+    known = map(boards.load, [board] if board else boards.names())
+    matching = [b for b in known if b.mcu == "rp2040" and b.machine.encode() in flash]
+    if not matching:
+        described = board or "those with an RP2040 in boards/"
+        raise RigError(f"{file} was built for another board than {described}")
+    if len(matching) > 1:
+        names = ", ".join(b.name for b in matching)
+        raise RigError(f"{file} is for more than one folder of boards/, name one: {names}")
+    return matching[0], version[1].decode()
