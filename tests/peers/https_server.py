@@ -45,6 +45,15 @@ async def chunked(request: web.Request) -> web.StreamResponse:
     return response
 
 
+async def nothing(_: web.Request) -> web.Response:
+    return web.Response(status=204)
+
+
+async def never(_: web.Request) -> web.Response:
+    await asyncio.sleep(60)
+    return web.Response()
+
+
 async def redirect(request: web.Request) -> web.Response:
     assert request.transport
     port = request.transport.get_extra_info("sockname")[1]  # not every client says it in Host
@@ -79,6 +88,8 @@ class HttpsServer:
         app.router.add_get("/bytes/{size}", deliver)
         app.router.add_route("*", "/echo", echo)
         app.router.add_get("/chunked", chunked)
+        app.router.add_get("/nothing", nothing)
+        app.router.add_get("/never", never)
         app.router.add_get("/redirect", redirect)
         app.router.add_get("/ws", websocket)
         self._runner = web.AppRunner(app, shutdown_timeout=1)

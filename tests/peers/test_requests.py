@@ -89,3 +89,46 @@ def test_100_kb_cost_one_receive_for_1500_bytes(sim, options, https):
             f"(102400, 0) [('QSSLCFG', 1), {once}",  # see whether the context is still as it was set
         ]
     )
+
+
+MORE = """
+import requests
+URL = "https://%s:%d" % (HOST, PORT)
+
+def parts():
+    yield b"chunk "
+    yield b"by chunk"
+
+for _ in range(3):  # more than there are sockets, and nobody closes them
+    print("not read", requests.post(URL + "/echo", json={"temperature": 21}).status_code)
+r = requests.head(URL + "/bytes/5")
+print("head", r.status_code, r.headers["Content-Length"])
+r.close()
+r = requests.get(URL + "/nothing")
+print("nothing", r.status_code, r.content)
+r = requests.post(URL + "/echo", data=parts())
+print("chunks", r.json()["said"])
+r = requests.get(URL + "/bytes/3000", stream=True)
+print("stream", len(r.raw.read(2000)), len(r.raw.read(1000)))
+r.close()
+try:
+    requests.get(URL + "/never", timeout=0.5)
+except OSError as e:
+    print("timeout", e.errno)
+print("left open", len(modem.ssl_sockets()) <= 1)
+"""
+
+
+def test_what_people_do_with_requests(sim, options, https, requests_library):
+    said = vm.run(
+        ONLINE + MORE, sim, options, https.port, libraries=requests_library, heap=HEAP
+    ).splitlines()
+    assert said == [
+        *["not read 200"] * 3,
+        "head 200 5",
+        "nothing 204 b''",
+        "chunks chunk by chunk",
+        "stream 2000 1000",
+        "timeout 110",
+        "left open True",
+    ]
