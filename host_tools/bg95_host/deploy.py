@@ -77,8 +77,15 @@ def deploy(
         wanted = build(known, firmware.arch, app)
         report = _synchronise(link, firmware, known, wanted, progress)
         if reset:
-            link.soft_reset_into_app()
+            _start_app(link)
     return report
+
+
+def _start_app(link: BoardLink) -> None:
+    try:
+        link.soft_reset_into_app()
+    except BoardError as e:
+        raise DeployError(f"{e} at its reset: it holds the new files, verified") from e
 
 
 def sources(board: str | None, app: Path | None) -> list[Path]:

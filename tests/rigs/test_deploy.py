@@ -202,6 +202,18 @@ def test_a_board_lost_while_switching_is_said_to_be_mixed(blank, firmware, monke
         deploy(blank.port)
 
 
+def test_a_board_lost_at_its_reset_is_said_to_hold_the_new_files(blank, firmware, monkeypatch):
+    reset = BoardLink.soft_reset_into_app
+
+    def pull(link):
+        os.kill(blank.pid, signal.SIGKILL)
+        reset(link)
+
+    monkeypatch.setattr(BoardLink, "soft_reset_into_app", pull)
+    with pytest.raises(DeployError, match="at its reset: it holds the new files, verified"):
+        deploy(blank.port)
+
+
 def test_a_port_that_is_not_there_lists_those_that_are():
     with pytest.raises(BoardError, match="there is no port /dev/nothing; the serial ports here"):
         deploy("/dev/nothing")

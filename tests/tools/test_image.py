@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import shutil
 import struct
 from pathlib import Path
 
@@ -162,6 +163,16 @@ def test_a_firmware_that_does_not_fit_is_named(bg95, tmp_path, board, make_firmw
     assert done.exit_code == 1
     assert sentence in done.sentence
     assert not out.exists()
+
+
+def test_a_copied_folder_is_a_board(bg95, tmp_path, monkeypatch):
+    monkeypatch.setattr(boards, "BOARDS", tmp_path)
+    shutil.copytree(boards.REPOSITORY / "boards" / "RPI_PICO", tmp_path / "MINE")
+    wiring = tmp_path / "MINE" / "wiring.py"
+    wiring.write_text(wiring.read_text() + "\nmine = 1\n")
+    firmware, out = uf2_file(tmp_path / "fw.uf2", 4096), tmp_path / "out.uf2"
+    done = bg95("image", "--board", "MINE", "--firmware", firmware, "-o", out, "--json")
+    assert json.loads(done.stdout)["files"]["/wiring.py"] == len(wiring.read_bytes())
 
 
 def test_an_unknown_board_is_a_wrong_command_line_that_names_the_known_ones(bg95):
