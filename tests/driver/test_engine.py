@@ -120,3 +120,18 @@ def test_noise_between_two_answers_is_nobodys(fake, byte):
     fake.module.say(bytes([byte]))
     fake.modem.active(True)
     assert byte == 65 or fake.modem.config("model") == "BG95-M3"
+
+
+def test_a_cancelled_command_keeps_nobody_waiting_for_its_deadline(fake):
+    hear = fake.module._hear_line
+    slow = b"\r\n+CSQ: 9,99\r\n" + OK
+    fake.module._hear_line = lambda line: (
+        fake.module.say(slow, 200) if line == b"AT+CSQ" else hear(line)
+    )
+    flow = fake.modem._at.run(b"AT+CSQ", 60_000, b"+CSQ:")
+    next(flow)
+    fake.modem.poll()
+    flow.close()
+    begun = fake.clock.now
+    assert fake.modem.command("AT+CGMM") == ["BG95-M3"]
+    assert fake.clock.now - begun < 3000

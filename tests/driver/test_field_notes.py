@@ -71,6 +71,7 @@ def test_a_pdpdeact_between_powered_down_and_rdy_is_no_loss_of_the_new_context(b
         assert world.modem.isconnected()
         world.modem.power_off()
         world.sleep(3)
+    assert boot == "" or b"QIDEACT" not in world.uart.sent
 
 
 def test_a_module_that_wore_out_says_552_and_a_restart_cures_it(authority):

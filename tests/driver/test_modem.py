@@ -167,6 +167,31 @@ def test_an_activation_that_fails_once_is_tried_again():
     world.modem.active(True)
     world.modem.connect("iot.apn")
     assert world.modem.isconnected()
+    ways = [line for line in bytes(world.uart.sent).split(b"\r") if line.endswith(b"ACT=1")]
+    assert ways == [b"AT+QIACT=1", b"AT+QIDEACT=1", b"AT+QIACT=1"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "active"),
+    [
+        (OK, False),
+        (b"\r\n+QIACT: 1,0,1\r\n" + OK, False),
+        (b'\r\n+QIACT: 2,1,1,"10.0.0.2"\r\n' + OK, False),
+        (b'\r\n+QIACT: 2,1,1,"10.0.0.2"\r\n+QIACT: 1,1,1,"10.0.0.1"\r\n' + OK, True),
+        (b"\r\n+QIACT: 1,1,1\r\n" + OK, True),
+    ],
+)
+def test_only_a_context_that_is_active_is_one(fake, answer, active):
+    fake.module.replies = [(b"AT+QIACT?", [answer])]
+    assert fake.modem.isconnected() is active
+
+
+def test_a_refusal_without_a_reason_has_no_number(fake):
+    """AT+QIGETERROR may say 0 all the same (at-commands 1.8)."""
+    fake.module.replies = [(b"AT+QICSGP=", [b"\r\nERROR\r\n"])]
+    with pytest.raises(fake.driver.CommandError, match="no reason") as error:
+        fake.modem.connect("iot.apn")
+    assert (error.value.code, error.value.command) == (None, "AT+QICSGP")
 
 
 def test_an_activation_that_fails_names_the_apn():
@@ -203,8 +228,16 @@ def test_losing_the_pdp_context_delivers_what_is_left_then_names_it(authority):
     with pytest.raises(bg95.DisconnectedError, match="connect"):
         sock.read(1)
     sock.close()
+    sent = len(world.uart.sent)
     world.modem.connect("iot.apn")
     assert world.modem.isconnected()
+    # at-commands 2.6.3: AT+QIDEACT is due though the network was quicker, and once
+    again = bytes(world.uart.sent[sent:])
+    assert again.index(b"AT+QIDEACT=1\r") < again.index(b"AT+QIACT=1\r")
+    world.modem.disconnect()
+    sent = len(world.uart.sent)
+    world.modem.connect("iot.apn")
+    assert b"AT+QIDEACT" not in world.uart.sent[sent:]
 
 
 def test_dns_servers_are_shown_and_set():
@@ -229,6 +262,22 @@ def test_on_urc_gets_what_it_asked_for_and_nothing_else():
     world.host.module.faults.add("urc=+NEWS: 4")
     world.sleep(0.1)
     assert len(seen) == 2
+
+
+def test_what_a_handler_is_not_given_is_counted(fake):
+    seen = []
+    fake.modem.on_urc("+NEWS:", seen.append)
+    before = fake.modem._at.unknown
+    for i in range(40):
+        fake.module.say(b"\r\n+NEWS: %03d %s\r\n" % (i, b"x" * 80))
+    for _ in range(10):
+        fake.modem.poll()
+        fake.module.idle()
+    assert 0 < len(seen) < 40
+    assert seen == sorted(seen)
+    assert all(len(line) == 91 for line in seen)
+    # Each is unknown to the driver itself, and once more where the handler missed it
+    assert fake.modem._at.unknown - before == 40 + 40 - len(seen)
 
 
 def test_any_command_answers_its_lines_or_a_named_error():
@@ -310,6 +359,8 @@ def test_the_modules_aes_and_md5_take_and_give_bytes(traits):
     for key, wrong in (
         (b"short", data),
         (b"1234567890abcdef", b"15 bytes only.."),
+        (b"1234567890abcdef", b""),
+        (b"1234567890abcdef", bytes(272)),
         (b'12345678"0abcdef', data),
     ):
         with pytest.raises(ValueError, match=r"key|data"):
