@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from bg95_host.module_link import DirectLink
+from bg95_host.cli.doctor import _for_a_terminal
+from bg95_host.module_link import DirectLink, Finding
 from bg95_host.testbed.servers import TlsServer
 
 from .conftest import NAME
@@ -40,8 +41,15 @@ def test_a_missing_ca_file_is_found_and_the_way_out_named(bg95, add_module, serv
     done = bg95("doctor", "--port", module.path, *words)
     missing = by_name(done)["CA certificate of context 5"]
     assert missing["ok"] is False
-    assert "modem.files.upload('ca.pem'" in missing["advice"]
+    assert missing["advice"] == "`bg95 provision --ca FILE` puts it there"
     assert done.exit_code == 1
+
+
+def test_a_module_that_is_offline_is_told_how_to_go_online(bg95, add_module):
+    found = by_name(bg95("doctor", "--port", add_module().path, "--json"))
+    assert found["PDP context"]["advice"] == "--apn NAME activates it"
+    tried = _for_a_terminal(Finding("PDP context", False, "not active", ""), apn="iot")
+    assert tried.advice == "see `going online` for the reason"
 
 
 def test_a_module_without_a_sim_is_told_from_the_first_cause_on(bg95, add_module):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bg95_host.cli import _module_options as where
 from bg95_host.cli._terminal import console
+
+if TYPE_CHECKING:
+    from bg95_host.module_link import Finding
 
 _MARKS = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[yellow]?[/]"}
 
@@ -43,7 +46,8 @@ def _doctor(
         open_link(port, board_port, baud) as link,
         terminal.status("asking the module; this can take minutes without coverage"),
     ):
-        findings = link.examine(apn, host, server_port, ca)
+        found = link.examine(apn, host, server_port, ca)
+    findings = [_for_a_terminal(finding, apn) for finding in found]
     width = max(len(finding.what) for finding in findings)
     for finding in findings:
         what = f"[bold]{escape(finding.what):<{width}}[/]"
@@ -54,6 +58,16 @@ def _doctor(
         print(json.dumps([finding._asdict() for finding in findings]))
     if not all(finding.ok for finding in findings):  # what could not be asked is not well
         raise typer.Exit(1)
+
+
+def _for_a_terminal(finding: Finding, apn: str) -> Finding:
+    """The driver advises an app; somebody at a terminal has commands for some of it."""
+    if finding.ok is False and finding.what == "PDP context":
+        way = "see `going online` for the reason" if apn else "--apn NAME activates it"
+        return finding._replace(advice=way)
+    if finding.ok is False and finding.what.startswith("CA certificate"):
+        return finding._replace(advice="`bg95 provision --ca FILE` puts it there")
+    return finding
 
 
 def _split(server: str) -> tuple[str, int]:
