@@ -105,11 +105,13 @@ class Clients:
 
     # -- flows ---------------------------------------------------------------------------------------
 
-    def open(self, context, host, port, mode, timeout_ms, progress, owner):
+    def open(self, context, host, port, mode, timeout_ms, progress, owner, settings):
         """Flow: open a connection; returns its SSLSocket. On any error the client ID is freed."""
         socket = yield from self._allocate(context, mode)
         socket.owner = owner or socket
         try:
+            # Nothing may come between these two: another task could set the same ID to something else.
+            yield from settings
             yield from self._connect(socket, host, port, timeout_ms, progress)
         except GeneratorExit:
             # Cancelled: the module may have opened it by now.

@@ -256,8 +256,9 @@ class SSLContext:
         yield from self._modem.ready()
         if self._verify and not self._psk and not self._want["ignorelocaltime"]:
             yield from self._modem.clock_set()
-        yield from self._apply(_is_name(host))
-        opening = self._modem.sockets.open(self, address, port, mode, timeout_ms, progress, owner)
+        settings = self._apply(_is_name(host))
+        clients = self._modem.sockets
+        opening = clients.open(self, address, port, mode, timeout_ms, progress, owner, settings)
         return (yield from opening)
 
     def files(self):

@@ -64,3 +64,34 @@ def test_settings_changed_while_a_connection_is_open_are_the_next_ones(world, au
 def test_a_host_may_be_bytes(world, authority):
     """As MQTT clients are often given it."""
     world.up(authority).connect(w.HOST.encode(), 8883).close()
+
+
+@pytest.mark.parametrize("ahead", [0, 20, 60])
+def test_tasks_that_open_at_a_time_do_not_get_each_others_settings(authority, ahead):
+    """Settings are the module's, of one ID; they have to stay until the connection that they are for was begun, also
+    where both tasks wait for the buffers of sockets that are being closed.
+    """
+    world = w.World(sockets=2)
+    world.serve(8883, authority.server(w.HOST))
+    world.serve(8884, type(authority)().server(w.HOST))
+    strict = world.up(authority)
+    lax = bg95.SSLContext(world.modem, strict.ssl_ctx_id)
+    lax.verify_mode = bg95.CERT_NONE
+    open_ones = [lax.connect(w.HOST, 8884), strict.connect(w.HOST, 8883)]
+    world.host.module.faults.add("send_fail*20")
+    for sock in open_ones:
+        sock.setblocking(False)
+        sock.write(b"what the module does not take yet")
+        sock.close()
+    jobs = []
+    for context in (strict, lax):
+        jobs.append(bg95.job.Job(world.modem, context._connect(w.HOST, 8884, bg95.BUFFER, None)))
+        for _ in range(ahead):
+            world.modem.poll()
+            world.modem.idle()
+    while not all(job.done for job in jobs):
+        world.modem.poll()
+        world.modem.idle()
+    with pytest.raises(bg95.ConnectError, match="566"):
+        jobs[0].result()
+    jobs[1].result().close()

@@ -55,6 +55,7 @@ def echoed(sim, options, authority):
 def test_small_writes_leave_together_before_a_read(echoed):
     said = echoed("""
 s = ctx.connect("broker.test", PORT)
+s.flush_ms = 0  # so that nothing else sends them
 def exchange():
     for word in (b"one", b"two", "three"):
         s.write(word)

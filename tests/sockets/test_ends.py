@@ -34,11 +34,11 @@ def world(authority):
     world.context = world.up(authority)
     idle = world.modem.idle
 
-    def idle_for_an_hour_at_most():
-        assert world.host.now < 3600, "waits for ever"
+    def idle_for_a_minute_at_most():
+        assert world.host.now < 60, "waits for ever"
         idle()
 
-    world.modem.idle = idle_for_an_hour_at_most
+    world.modem.idle = idle_for_a_minute_at_most
     return world
 
 
@@ -113,6 +113,43 @@ def test_an_empty_datagram_is_not_sent(authority):
         assert sock.write(b"") == 0
         sock.write(b"ping")
         assert sock.read(10) == b"ping"
+
+
+TIMED = {
+    "read": lambda sock: sock.read(5),
+    "readinto": lambda sock: sock.readinto(bytearray(5)),
+    "recv": lambda sock: sock.recv(5),
+    "readline": lambda sock: sock.readline(),
+    "write": lambda sock: sock.write(bytes(5000)),
+    "flush": lambda sock: (sock.write(b"x"), sock.flush()),
+}
+
+
+@pytest.mark.parametrize("call", TIMED)
+@pytest.mark.parametrize("seconds", [2, 0.5, None])
+def test_a_timeout_is_as_long_as_it_was_set_and_no_end(world, call, seconds):
+    """None: it waits for as long as it takes."""
+    sock = world.context.connect(w.HOST, 8883)
+    if call in ("write", "flush"):
+        world.host.module.faults.add("send_fail")
+    sock.settimeout(seconds)
+    start = world.host.now
+    with pytest.raises(bg95.TimeoutError if seconds else AssertionError) as late:
+        TIMED[call](sock)
+    if seconds:
+        assert late.value.errno == 110
+        assert seconds <= world.host.now - start < seconds + 0.3
+    else:
+        assert "waits for ever" in str(late.value)
+
+
+def test_what_comes_after_a_timeout_is_read(world):
+    sock = world.context.connect(w.HOST, 8883)
+    sock.settimeout(1)
+    with pytest.raises(bg95.TimeoutError):
+        sock.read(4)
+    world.server.say(b"late")
+    assert sock.read(4) == b"late"
 
 
 def test_nothing_is_read_where_nothing_is_asked_for(world):
