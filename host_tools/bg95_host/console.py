@@ -17,11 +17,6 @@ HISTORY = Path("~/.bg95_at_history").expanduser()
 
 _POLL_S = 0.2  # how often the module is listened to while nothing is typed
 
-# What is typed after these is data (at-commands.md 1.6.3, 2.7, 2.8), or goes to the peer (1.4.3, 1.6.2, 2.6.5).
-_WANT_DATA = re.compile(
-    r"\+(QSSLSEND|QISEND|QFUPL|QFWRITE)=(?!\?|\d+,0$)|O\d*$|D"
-    r"|\+QISWTMD=\d+,2|\+QSSLOPEN=([^,]*,){5}2|\+QIOPEN=([^,]*,){6}2"
-)
 _SECRETS = ("+CPIN", "+CPWD", "+QICSGP", "+CLCK", "+QSSLCRYPT")  # not kept in the history
 
 # Longer than the 300 ms of most commands (at-commands.md, part 2); max_time is the table's.
@@ -125,15 +120,6 @@ class Console:
         """Send one command and show its answer; False where the module refused it."""
         if self._failure:
             raise self._failure
-        parts = _parts(line)
-        if not parts:
-            self._show("error", "a command starts with AT; `exit` leaves")
-            return False
-        if any(map(_WANT_DATA.match, parts)):
-            self._show(
-                "error", "not sent: what comes after it is data, and a line here is a command"
-            )
-            return False
         try:
             with self._line:
                 lines = self._link.command(line, self._table.time_limit(line))
