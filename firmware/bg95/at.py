@@ -504,7 +504,11 @@ class AT:
             )
         if result == CME and self.cme >= 0:
             raise (FileError if 400 <= self.cme < 500 else CommandError)("", self.cme, name)
-        why = text_of(self._words) if result == CME else "refused; does this firmware have it?"
+        why = (
+            text_of(self._words)
+            if result == CME
+            else "refused; is it allowed now, and does this firmware have it?"
+        )
         raise CommandError(why, command=name)
 
     def run(self, command, ms=ANSWER_MS, prefix=None, others=False):

@@ -35,6 +35,9 @@ class Modem:
     while the module runs, dtr.value(0) is the working level. baudrate: the UART's rate, for finding a module that
     was left at another one. sockets: how many can be open at a time, 1-12; each takes about 3 KiB of heap, now.
     pdp_ctx_id: PDP context for connect(), 1-16. Sends nothing.
+
+    What blocks allocates, and raises ModemError where the module refuses or does not answer; ValueError comes before
+    anything is sent.
     """
 
     def __init__(
@@ -235,8 +238,9 @@ class Modem:
     # -- the interface -------------------------------------------------------------------------------
 
     def active(self, on=None):
-        """active(True): switch the module on if need be, get in step with it, set it up and identify it.
-        active(False): power_off(). active(): whether it is set up. Blocks: 0.1 s, or as long as a boot takes.
+        """active(True): switch the module on if need be, get in step with it, set it up and identify it; leaves an
+        open transparent connection alone. active(False): power_off(). active(): whether it is set up, at once.
+        Blocks: 0.1 s, or as long as a boot takes (up to 36 s, AT 12.1; HW 3.7).
         """
         if on is None:
             return self.is_ready
@@ -305,8 +309,10 @@ class Modem:
         raise ValueError("ipconfig: addr4 or dns, not %r" % param)
 
     def status(self, param=None):
-        """status(): whether registered. "rssi": dBm or None; "operator": name or None; "signal": the fields of
-        AT+QCSQ. Blocks.
+        """status(): whether registered. "rssi": int in dBm, or None; "operator": name or None. Blocks.
+
+        "signal": AT+QCSQ's ("eMTC", RSSI in dBm, RSRP in dBm, SINR in 0.2 dB above -20 dB, RSRQ in dB), fewer on
+        other networks, ("NOSERVICE",) without one (AT 6.6).
         """
         from . import status
 
@@ -392,7 +398,7 @@ class Modem:
         return self.run(lowpower.edrx(self, cycle_s, act))
 
     def functionality(self, level):
-        """AT+CFUN: 0 minimum, 1 full, 4 radio off. Blocks up to 15 s."""
+        """AT+CFUN (AT 2.19): 0 minimum, 1 full, 4 radio off, which closes every connection. Blocks up to 15 s."""
         return self.run(self._at.run(b"AT+CFUN=%d" % ranged("level", level, 0, 4), CFUN_MS))
 
     def network_time(self, follow=None):

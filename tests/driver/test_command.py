@@ -52,6 +52,10 @@ def test_a_prompt_that_nobody_expected_is_taken_back(fake):
             asked.append(line)
             fake.module.say(b"\r\n> ")
         else:
+            if line[:1] == b"\x1b":
+                fake.module.say(
+                    OK
+                )  # taken back, which may be answered like this (at-commands 1.6.3)
             hear(line.lstrip(b"\x1b"))
 
     fake.module._hear_line = prompting

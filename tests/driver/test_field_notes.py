@@ -35,6 +35,18 @@ def test_rdy_is_too_early_so_nothing_is_set_before_app_ready():
     assert [data for when, data in seen if rdy < when < app_ready] == []
 
 
+def test_nor_where_it_restarts_while_it_is_set_up():
+    world = w.World(faults=["restart@rx:40*1"], traits={"boot_urc_gap_s": 3.0})
+    seen = sent_with_times(world)
+    world.modem.active(True)
+    rdy, app_ready = [
+        next(when for when, data in world.host.log if data.startswith(word))
+        for word in (b"\r\nRDY", b"\r\nAPP RDY")
+    ]
+    assert [data for when, data in seen if rdy < when < app_ready] == []
+    assert next(data for when, data in seen if when >= app_ready) == b"ATE0\r"
+
+
 def test_firmware_without_app_ready_is_waited_for_5_s_and_no_longer():
     world = w.World(pins=True, powered=False, traits={"boot_urcs": "RDY"})
     world.modem.active(True)

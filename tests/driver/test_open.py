@@ -160,8 +160,9 @@ def test_a_clock_that_is_not_set_is_named_before_the_connection_is_tried(authori
     world = w.World(clock=None, traits={"nitz": False})
     world.serve(8883, authority.server(w.HOST))
     context = world.up(authority)
-    with pytest.raises(bg95.ModemError, match="clock"):
+    with pytest.raises(bg95.ModemError, match="clock is not set"):
         context.connect(w.HOST, 8883)
+    assert b"AT+QSSLOPEN" not in world.uart.sent
     world.modem.clock((2026, 11, 22, 0, 8, 0, 0, 0))
     context.connect(w.HOST, 8883).close()
 

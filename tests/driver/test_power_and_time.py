@@ -2,6 +2,7 @@
 
 import pytest
 import world as w
+from row_player import OK
 
 import bg95
 
@@ -81,6 +82,23 @@ def test_the_rate_can_be_changed_and_kept():
     assert world.host.module.baud == 460800
 
 
+def test_a_rate_that_the_wiring_does_not_carry_is_left_again():
+    world = w.World()
+    world.modem.active(True)
+    init = world.uart.init
+    refused = [921600]
+
+    def carries(baudrate):
+        init(300 if baudrate in refused and not refused.remove(baudrate) else baudrate)
+
+    world.uart.init = carries
+    with pytest.raises(bg95.ModemError, match="back at 115200"):
+        world.modem.set_baudrate(921600)
+    assert world.modem.baudrate == 115200
+    assert (world.host.module.baud, world.host.module.host_baud) == (115200, 115200)
+    assert world.modem.command("AT+CGMM") == ["BG95-M3"]
+
+
 def test_a_restart_in_mid_flight_fails_every_socket_and_sets_everything_up_anew(authority):
     world = w.World()
     world.serve(8883, authority.server(w.HOST))
@@ -140,6 +158,18 @@ def test_the_networks_time_is_utc_wherever_the_network_is(zone):
     world.modem.connect("iot.apn")
     assert world.modem.network_time()[:5] == (2026, 11, 22, 6, 8)
     assert world.modem.clock()[:5] == (2026, 11, 22, 6, 8)
+
+
+def test_a_clock_that_is_not_set_is_set_by_the_networks_time(fake):
+    fake.module.replies = [
+        (b"AT+CCLK?", [b'\r\n+CCLK: "80/01/06,00:00:10+00"\r\n' + OK]),
+        (b"AT+QLTS=1", [b'\r\n+QLTS: "2026/11/22,08:00:00+32,0"\r\n' + OK]),
+    ]
+    fake.modem.run(fake.modem.clock_set())
+    assert fake.module.lines[-1] == b'AT+CCLK="26/11/22,08:00:00+00"'
+    fake.module.lines.clear()
+    fake.modem.run(fake.modem.clock_set())
+    assert fake.module.lines == []  # once a start is enough
 
 
 def test_the_clock_is_set_and_read():
@@ -222,6 +252,7 @@ def test_switching_off_what_is_off_does_not_switch_it_on(status):
     if not status:
         world.modem.status_pin = None  # nobody can know: the key is pressed, and starts it
     world.modem.power_off()
+    assert world.host.now < 15
     world.sleep(5)
     assert world.host.module.pins["STATUS"] == 0
     world.modem.power_off()
