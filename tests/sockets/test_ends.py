@@ -104,6 +104,22 @@ def test_who_waits_to_write_is_told_of_the_end_with_data_unread(world):
     assert sock.read() == PATTERN
 
 
+def test_who_waits_for_room_is_told_of_the_end(world):
+    sock = world.context.connect(w.HOST, 8883)
+    sock.setblocking(False)
+    world.host.module.faults.add("send_fail")
+    while sock.write(bytes(1000)):
+        pass
+    assert sock.ioctl(3, 4) == 0
+    world.server.say(PATTERN)
+    world.sleep(0.5)
+    world.server.close()
+    world.sleep(0.5)
+    assert sock.ioctl(3, 4) == 4
+    with pytest.raises(bg95.DisconnectedError):
+        sock.write(b"x")
+
+
 def test_an_empty_datagram_is_not_sent(authority):
     world = w.World()
     world.serve(5684, authority.server(w.HOST), dtls=True)

@@ -137,9 +137,12 @@ def test_transparent_mode_can_be_left_as_soon_as_it_was_entered(world):
 
 
 def test_plus_signs_are_data_from_the_first_byte_on(world):
+    """Whether a module's second of silence starts with CONNECT or with the last byte of the command."""
     sock = connect(world, bg95.TRANSPARENT)
     sock.write(b"+++")
-    world.sleep(3)
+    world.sleep(0.5)
+    assert world.uart.sent.endswith(b"\r++")  # the third one would make it the escape sequence
+    world.sleep(2.5)
     sock.settimeout(5)
     assert sock.read(3) == b"+++"
 
