@@ -188,8 +188,16 @@ def test_ctrl_c_while_copying_leaves_the_driver_that_was_there(blank, firmware):
 def test_ctrl_c_while_switching_ends_the_boards_program_and_says_that_it_is_mixed(
     blank, firmware, monkeypatch
 ):
-    press = f"os.system('kill -INT {os.getpid()}')\nwhile True: pass"
-    monkeypatch.setattr("bg95_host.deploy._SWITCH", press)
+    monkeypatch.setattr("bg95_host.deploy._SWITCH", "print('switching')\nwhile True: pass")
+    execute = BoardLink.execute
+
+    def press(link, program):
+        if "switching" not in program:
+            return execute(link, program)
+        keys = iter([signal.SIGINT])  # at the first byte that is printed
+        return link.run(program, lambda _: [signal.raise_signal(key) for key in keys])
+
+    monkeypatch.setattr(BoardLink, "execute", press)
     with pytest.raises(DeployStopped, match="some old and some new"):
         deploy(blank.port)
     with BoardLink(blank.port, soft_reset=False) as link:
