@@ -166,6 +166,7 @@ def stop(modem):
         return
     modem.down = False
     modem.boot = 0
+    modem.sockets.fail_all("the module was switched off")
     try:
         yield from modem._at.run(b"AT+QPOWD=1")
     except ModemError:
@@ -173,7 +174,6 @@ def stop(modem):
             if modem.pwrkey is None:
                 raise
             yield from press(modem, KEY_OFF_MS)
-    modem.sockets.fail_all("the module was switched off")
     yield from gone(modem)
     if modem.boot:  # it had been off: the key has switched it on
         yield from app_ready(modem)
@@ -203,6 +203,8 @@ def reset(modem):
     at = modem._at
     modem.is_ready = False
     modem.boot = 0
+    # First, since its RDY may go to another port, and since pushed data that nobody reads would be in the way
+    modem.sockets.fail_all("the module restarted")
     try:
         yield from at.run(b"AT+CFUN=1,1", CFUN_MS)
     except ModemError:
@@ -210,7 +212,6 @@ def reset(modem):
             raise
         yield from cycle(modem)
     else:
-        modem.sockets.fail_all("the module restarted")  # its RDY may go to another port
         yield from booted(modem)
     yield from start(modem)
 

@@ -249,3 +249,18 @@ def test_a_socket_says_nothing_in_the_middle_of_an_upload(world):
     assert world.modem.files.upload("data.bin", PATTERN)
     world.sleep(0.1)
     assert world.uart.sent.endswith(b"AT+QSSLRECV=%d,1500\r" % sock.client_id)
+
+
+@pytest.mark.parametrize("call", ["reset", "power_off"])
+def test_no_unread_data_keeps_the_module_from_a_new_start(world, call):
+    other = connect(world)
+    pushed = pushed_at(world)
+    world.sleep(1)
+    getattr(world.modem, call)()
+    with pytest.raises(bg95.DisconnectedError):
+        other.flush()
+    other.close()
+    pushed.close()
+    if call == "reset":
+        world.modem.connect("iot.apn")
+        connect(world).close()
