@@ -530,6 +530,10 @@ class SSLSocket(Transparent):
         if mode == DIRECT_PUSH:
             self._mode = mode  # what the module holds may be pushed in front of the OK
         yield from self._at.wait()
+        if self._at.result == _at.NO_CARRIER:  # ATO resumes nothing on some modules (field notes 1)
+            self._modem.sockets.paused = None
+            yield from self._switch(mode)
+            return
         if self._at.result not in (_at.OK, _at.CONNECT):
             self._mode = was
         self._at.check(command)

@@ -151,7 +151,14 @@ class Transparent(Connection):
         self._in_doubt = False
 
     def _resumed(self, result):
-        if result != _at.CONNECT:
+        if result == _at.NO_CARRIER:  # ATO resumes nothing on some modules (field notes 1)
+            at = self._at
+            self._op = RESUMING
+            at.put(b"AT+QISWTMD=")
+            at.put_int(self.client_id)
+            at.put(b",2")
+            at.begin(self, None, ANSWER_MS, connects=self)
+        elif result != _at.CONNECT:
             self._state = ENDING
             self._hint = True
 

@@ -170,3 +170,24 @@ def test_a_closed_connection_is_closed_before_its_id_is_used_again(authority):
         server.close()
         assert sock.read(1) == b""
         sock.close()
+
+
+@pytest.mark.parametrize("resumes", [True, False])
+def test_transparent_mode_is_gone_back_to_where_ato_resumes_nothing(authority, resumes):
+    """ATO answers NO CARRIER on some modules; AT+QISWTMD is the documented other way (SSL 1.4)."""
+    world = w.World(traits={"ato_resumes": resumes})
+    server = world.serve(8883, authority.server(w.HOST))
+    sock = world.up(authority).connect(w.HOST, 8883, mode=bg95.TRANSPARENT)
+    sock.settimeout(30)
+    sock.mode = bg95.BUFFER
+    sock.mode = bg95.TRANSPARENT
+    sock.write(b"ping")
+    assert sock.read(4) == b"ping"
+    server.say(b"\r\nNO CARRIER\r\n")  # the peer's own words: left to find out, and gone back
+    world.sleep(6)
+    assert sock.read(14) == b"\r\nNO CARRIER\r\n"
+    assert sock.mode == bg95.TRANSPARENT
+    sock.write(b"pong")
+    assert sock.read(4) == b"pong"
+    assert server.plaintext == b"pingpong"
+    sock.close()

@@ -97,6 +97,30 @@ def test_a_full_flash_says_so():
     assert error.value.errno == 28
 
 
+@pytest.mark.parametrize(
+    ("data", "value"),
+    [
+        (b"Client_identity&1a2b3c4d", 0x553),  # the SSL note's example
+        (b"1234567890", 0x3938),  # the FILE manual's
+        (b"-----BEGIN CERTIFICATE-----\r", 0x6C53),  # a BG95's answer
+        (b"A", 0x4100),
+        (b"AB", 0x4142),
+        (b"ABC", 0x242),
+        (b"abab", 0),
+        (b"", 0),
+    ],
+)
+def test_the_checksum_is_the_documents_and_not_only_the_simulators(data, value):
+    """at-commands 2.8.1; field notes 1."""
+    from bg95.files import Checksum
+
+    for cut in range(len(data) + 1):
+        checksum = Checksum()
+        checksum.update(data[:cut])
+        checksum.update(data[cut:])
+        assert checksum.value == value
+
+
 def test_nothing_is_uploaded_for_an_empty_file(files):
     with pytest.raises(ValueError, match="empty"):
         files.upload("ca.pem", b"")
@@ -168,6 +192,23 @@ def test_a_stream_that_is_too_slow_never_becomes_commands(ack):
     with pytest.raises(bg95.FileError, match="1280"):
         world.modem.files.upload("a.bin", Slow(COMMANDS), ack=ack)
     assert ("keep.pem", 1) in world.modem.files.list()
+
+
+def test_a_stream_that_raises_too_late_leaves_no_file_either():
+    world = w.World()
+    world.modem.active(True)
+
+    class Late(io.BytesIO):
+        def read(self, n=-1):
+            if n and self.tell() == 1280:
+                world.host.run_quietly(8)
+                raise OSError(110)
+            return super().read(n)
+
+    with pytest.raises(OSError, match="110") as error:
+        world.modem.files.upload("a.bin", Late(bytes(5000)))
+    assert not isinstance(error.value, bg95.ModemError)
+    assert world.modem.files.list() == []
 
 
 def test_an_acknowledged_block_that_lost_a_byte_is_no_reason_to_send_the_next_as_commands():

@@ -289,7 +289,7 @@ def test_vbat_may_be_cut_when_switching_off_is_over():
 
 def test_nothing_is_said_to_a_module_that_is_going_down(authority):
     """AT 2.11: no command after AT+QPOWD. Sockets fail at once instead."""
-    world = w.World(traits={"power_down_s": 20.0})
+    world = w.World(pins=True, traits={"power_down_s": 20.0, "powered_down_urc": ""})
     server = world.serve(8883, authority.server(w.HOST))
     sock = world.up(authority).connect(w.HOST, 8883)
     server.say(b"too late")
