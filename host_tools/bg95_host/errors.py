@@ -4,8 +4,16 @@
 class ToolError(Exception):
     """Something the user can act on: one sentence that says what happened and what to do next.
 
-    The command line prints it and exits with status 1; anything else that escapes is a defect.
+    The command line prints it and exits with `status`; anything else that escapes is a defect.
     """
+
+    status = 1
+
+
+class UsageError(ToolError):
+    """What was asked for cannot be, whatever is connected."""
+
+    status = 2
 
 
 def said_by(error: BaseException) -> str:

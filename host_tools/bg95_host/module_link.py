@@ -19,7 +19,7 @@ import serial
 from typing_extensions import Self
 
 from bg95_host import compat, on_module
-from bg95_host.errors import ToolError, said_by
+from bg95_host.errors import ToolError, UsageError, said_by
 from bg95_host.mpremote_link import BoardException, BoardLink, why_not_opened
 
 Progress = Callable[[int], None]  # bytes handed over so far
@@ -245,7 +245,7 @@ class ThroughBoard(ModuleLink):
 
 
 def open_link(port: str | None, board_port: str | None, baudrate: int) -> ModuleLink:
-    """The link that the options `--port` and `--board-port` ask for; ToolError if not one of them."""
+    """The link that the options `--port` and `--board-port` ask for; UsageError if not one of them."""
     if bool(port) == bool(board_port):
-        raise ToolError("name either the module's AT port (--port) or a board (--board-port)")
+        raise UsageError("name either the module's AT port (--port) or a board (--board-port)")
     return ThroughBoard(board_port) if board_port else DirectLink(port or "", baudrate)

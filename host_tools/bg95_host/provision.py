@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bg95_host import pem
-from bg95_host.errors import ToolError
+from bg95_host.errors import ToolError, UsageError
 from bg95_host.module_link import ModuleLink
 from bg95_host.pem import Finding
 
@@ -35,10 +35,10 @@ def plan(
 ) -> list[Item]:
     """What to put on the module, judged. `psk` is (SSL context ID, identity, key in hex).
 
-    Raises ToolError where a file cannot be read or one of a pair is missing.
+    Raises ToolError where a file cannot be read, UsageError where one of a pair is missing.
     """
     if bool(cert) != bool(key):
-        raise ToolError("a client certificate and its key belong together: give --cert and --key")
+        raise UsageError("a client certificate and its key belong together: give --cert and --key")
     items = []
     if ca:
         data = _read(ca)
@@ -55,7 +55,7 @@ def plan(
         data = f"{identity}&{secret}".encode("utf-8", "replace")
         items.append(Item(f"{context}_server.psk", "pre-shared key", data, findings))
     if not items:
-        raise ToolError("nothing to do: name a file with --ca, --cert and --key, or a PSK")
+        raise UsageError("nothing to do: name a file with --ca, --cert and --key, or a PSK")
     _refuse_equal_names(items)
     return items
 

@@ -54,6 +54,15 @@ def test_the_shell_completes(typed, offered):
     assert set(done.stdout.split()) == set(offered), done
 
 
+@pytest.mark.parametrize(
+    "words", ["at", "doctor --port x --board-port y", "provision", "provision --check --cert x"]
+)
+def test_what_cannot_be_asked_for_is_status_2(words):
+    done = shell(f"bg95 {words}")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_full_disk_is_one_sentence():
     done = shell("bg95 sim --list-traits >/dev/full")
     assert done.returncode == 1

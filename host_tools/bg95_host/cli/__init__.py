@@ -9,7 +9,7 @@ import os
 import pkgutil
 import sys
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -51,16 +51,16 @@ def main() -> None:
     try:
         app()
     except ToolError as error:
-        fail(str(error))
+        fail(str(error), error.status)
     except OSError as error:  # what no tool expects: a full disk, a folder that may not be written
         fail(said_by(error))
 
 
-def fail(reason: str) -> None:
-    """Print the one sentence that says what happened, and end with status 1."""
+def fail(reason: str, status: int = 1) -> NoReturn:
+    """Print the one sentence that says what happened, and end with `status`."""
     complain(reason)
     try:
         sys.stdout.flush()
     except OSError:  # the reason may be that stdout takes no more: exit() need not try again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(1)
+    sys.exit(status)
