@@ -7,8 +7,12 @@ from .errors import ConnectError
 def explained(error, context, host):
     """`error` of an AT+QSSLOPEN to `host` (quoted bytes), with its likely causes (566 says little: field notes 1)."""
     hints = []
+    if error.code is None:
+        return error
     if error.code in (561, 570, 572):
         hints.append("without a data connection: modem.connect() opens it")
+    elif error.code == 552:
+        hints.append("where the same could be opened before, the module is worn out: modem.reset()")
     elif error.code == 565:
         hints.append("the name could not be resolved: check it, and modem.ipconfig('dns')")
     elif error.code == 566:
@@ -26,6 +30,4 @@ def explained(error, context, host):
         if not context.sni:
             hints.append("does the server need SNI?")
         hints.append("is the port open, and does it speak %s?" % VERSIONS[context.version])
-    else:
-        return error
-    return ConnectError("; ".join(hints), error.code, error.command)
+    return ConnectError("; ".join(hints) or error.why, error.code, error.command)

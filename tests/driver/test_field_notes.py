@@ -92,7 +92,7 @@ def test_a_module_that_wore_out_says_552_and_a_restart_cures_it(authority):
     context = world.up(authority)
     for _ in range(2):
         context.connect(w.HOST, 8883).close()
-    with pytest.raises(bg95.ModemError) as error:
+    with pytest.raises(bg95.ConnectError, match="reset") as error:
         context.connect(w.HOST, 8883)
     assert (error.value.code, error.value.errno) == (552, 22)
     world.modem.reset()
