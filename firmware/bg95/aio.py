@@ -113,7 +113,7 @@ class Stream(asyncio.StreamWriter):
 
     async def wait_closed(self):
         try:
-            if self.out_buf:
+            if self.out_buf:  # pyright: ignore[reportAttributeAccessIssue]
                 await asyncio.wait_for(self.drain(), CLOSE_S)
         except (OSError, asyncio.TimeoutError):
             pass  # what is closed cannot fail any more

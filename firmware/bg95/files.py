@@ -115,7 +115,7 @@ class Files:
         if isinstance(stream, (bytes, bytearray, memoryview)):
             stream = io.BytesIO(stream)  # pyright: ignore[reportCallIssue, reportArgumentType]
         size = stream.seek(0, 2)  # pyright: ignore[reportAttributeAccessIssue]
-        if isinstance(stream.read(0), str):
+        if isinstance(stream.read(0), str):  # pyright: ignore[reportAttributeAccessIssue]
             raise ValueError("upload: open the file with mode 'rb'")
         if size == 0:
             raise ValueError("upload: %s would be empty" % name)
