@@ -90,7 +90,10 @@ def _bar(axes: Axes, x: float, record: Record, colour: str) -> None:
 
 def _cost(records: Sequence[Record]):
     """Heap, and AT commands an operation."""
-    titles = {"heap": "Heap taken, bytes (% of the board's)", "commands": "AT commands an operation"}
+    titles = {
+        "heap": "Heap taken, bytes (% of the board's)",
+        "commands": "AT commands an operation",
+    }
     found = {
         subject: [record for record in records if record.name.startswith(f"{subject}.")]
         for subject in titles
