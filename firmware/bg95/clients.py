@@ -165,6 +165,8 @@ class Clients:
                     lost = socket.owner
                 elif socket._may_be_lost() and ticks_diff(ticks_ms(), start) < LOST_MS:
                     wait = True
+            if wait and self._modem._at.raw_owner is not None:
+                self._modem._at.refuse()  # nothing is closed before that ends
             if lost is not None:
                 lost.setblocking(False)
                 lost.close()

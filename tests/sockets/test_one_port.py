@@ -117,6 +117,14 @@ def test_a_socket_closed_while_another_has_the_port_is_closed_after_it(world):
     assert world.modem.sockets.dirty == 0
 
 
+def test_who_waits_for_a_socket_that_waits_for_the_port_is_told(world):
+    others = [connect(world) for _ in range(3)]
+    connect(world, bg95.TRANSPARENT)
+    others[0].close()  # after transparent mode, so its buffers are not free before
+    with pytest.raises(bg95.ModemError, match="transparent mode"):
+        connect(world)
+
+
 @pytest.mark.parametrize("after", [1, 600, 1200, 2000])
 def test_ctrl_c_while_transparent_mode_is_closed_leaves_the_port_usable(world, after):
     """`after`: milliseconds, of the two silences around +++."""
