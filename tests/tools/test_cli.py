@@ -69,6 +69,10 @@ def test_a_full_disk_is_one_sentence():
     assert done.stderr == "bg95: No space left on device\n"
 
 
+def test_a_list_can_be_searched():
+    assert "hand bytes to the host N at a time" in shell("bg95 sim --list-faults").stdout
+
+
 def test_a_reader_that_has_seen_enough_is_no_error():
     done = shell("bg95 sim --list-traits | head -1")
     assert done.stdout.split()[0] == "trait"

@@ -120,6 +120,8 @@ def _list(faults: bool, traits: bool) -> None:
     from bg95_host.module_sim.traits import TRAITS
 
     console = Console()
+    if not console.is_terminal:
+        console.width = 200  # whole lines, for grep
     if faults:
         table = Table("fault", "kind", "default", "what happens", "spec", box=None)
         for fault in FAULTS.values():
