@@ -269,18 +269,29 @@ async def main():
 
 
 def test_a_new_event_loop_gets_a_pump_of_its_own(run):
+    """Also where the old one's still had work."""
     said = run("""
 async def main():
     pass
 
-async def exchange():
-    print(await works(await online()))
+streams = []
 
-asyncio.run(exchange())
+async def leave_it_open():
+    streams.extend(await bg95.aio.open_connection("broker.test", PORT, ssl=await online()))
+
+async def go_on():
+    reader, writer = streams
+    await modem.isconnected()
+    writer.write(b"alone")  # and nobody waits for anything: the pump sends it
+    await until(lambda: writer.s._rx.any())
+    print(await reader.readexactly(5))
+    await writer.wait_closed()
+
+asyncio.run(leave_it_open())
 asyncio.new_event_loop()
-asyncio.run(exchange())
+asyncio.run(go_on())
 """)
-    assert said == ["True", "True"]
+    assert said == ["b'alone'"]
 
 
 def test_closing_does_not_wait_for_ever_for_a_peer_that_takes_nothing(run):
