@@ -3,6 +3,7 @@
 from . import at as _at
 from .at import prefix_of, text_of
 from .errors import CommandError
+from .power import echo_off
 
 # These move data: counted, behind a prompt, or with the port to themselves. Sockets and files do it so that no byte
 # of it is taken for an answer, and no command for data.
@@ -49,4 +50,6 @@ def any_command(modem, command, ms):
         at.out_of_step()
         raise CommandError("it moves data", command=_at.name_of(command))
     at.check(command)
+    if command[2:3] != b"+":  # ATE1, ATZ, AT&F: what is sent would come back, and look like answers
+        yield from echo_off(at)
     return [text_of(line) for line in lines]

@@ -130,11 +130,26 @@ def test_a_line_that_nobody_fetches_any_more_does_not_stop_the_engine(fake):
     assert fake.clock.now - begun < 10_000
 
 
+@pytest.mark.parametrize("command", ["ATE1", "ATZ", "AT&F", "ate1"])
+def test_a_command_that_brings_the_echo_back_spoils_no_connection(authority, command):
+    """What is sent would come back (at-commands 1.6.3), and SEND OK in it pass for the module's."""
+    world = w.World()
+    server = world.serve(8883, authority.server(w.HOST))
+    with world.up(authority).connect(w.HOST, 8883) as sock:
+        world.modem.command(command)
+        data = b"\r\nERROR\r\n\r\nSEND OK\r\n"
+        for _ in range(3):
+            sock.write(data)
+            assert sock.read(len(data)) == data
+    assert server.plaintext == data * 3
+
+
 def test_an_echo_that_was_switched_on_is_switched_off_again():
     world = w.World()
     world.modem.active(True)
-    world.modem.command("ATE1")
-    world.modem.command("AT")
+    world.host.write(b"ATE1\r")
+    world.host.run(0.1)
+    world.modem.command("AT+CSQ")
     assert world.modem._at.echoes
     world.modem.connect("iot.apn")
     assert not world.modem._at.echoes

@@ -447,3 +447,15 @@ def test_it_wakes_from_sleep_though_its_first_bytes_are_lost(fake):
     fake.modem.sleep(False)
     assert lost == []
     assert fake.module.lines[-1] == b"AT+QSCLK=0"
+
+
+@pytest.mark.parametrize("word", [b"POWERED DOWN", b"NORMAL POWER DOWN", b"PSM POWER DOWN"])
+def test_a_module_that_woke_by_itself_is_not_switched_off_by_its_key(fake, word):
+    """After a PSM cycle's periodic update (AT 6.13). Without a STATUS pin only its words tell."""
+    fake.modem.pwrkey = Key()
+    for text in (word, b"RDY", b"APP RDY"):
+        fake.module.say(b"\r\n" + text + b"\r\n")
+        fake.modem.poll()
+        assert not fake.modem.active()
+    fake.modem.active(True)
+    assert fake.modem.pwrkey.pressed == 0

@@ -41,14 +41,15 @@ SECRETS = [
 ]
 
 
-@pytest.mark.parametrize("echo", ["ATE0", "ATE1"])
+@pytest.mark.parametrize("echo", [b"ATE0", b"ATE1"])
 @pytest.mark.parametrize("command", SECRETS)
 @pytest.mark.filterwarnings("ignore")
 def test_no_secret_is_written_in_either_direction(command, echo):
     world = w.World()
     world.modem.active(True)
     world.modem.command('AT+QICSGP=1,1,"iot.apn","me","471147",1')
-    world.modem.command(echo)
+    world.host.write(echo + b"\r")
+    world.host.run(0.1)
     log = Log()
     world.modem.trace(log)
     with contextlib.suppress(bg95.ModemError):
