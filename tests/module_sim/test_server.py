@@ -84,6 +84,7 @@ def test_several_modules_are_told_apart(tmp_path):
         (("--trait", "nosuch=1"), "no trait"),
         (("--fault", "nosuch"), "no fault"),
         (("--resolve", "broken"), "NAME=VALUE"),
+        (("--resolve", "broker.test=junk"), "'junk' does not appear to be an IPv4 or IPv6 address"),
         (("--clock", "tomorrow"), "tomorrow"),
         (("--baud", "0"), "bit/s"),
         (("--files", "/dev/null/x"), "/dev/null"),

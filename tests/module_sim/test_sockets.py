@@ -387,7 +387,8 @@ def test_packets_are_formed_by_size_and_by_idle_time():
     assert sizes == [100, 100, 50]
     host.write(bytes(50))
     host.run(0.4)
-    host.write(bytes(100))  # fills the packet; what is left of it begins another, with a wait of its own
+    # This fills the packet; what is left of it begins another, with a wait of its own.
+    host.write(bytes(100))
     host.run(0.4)
     assert sizes[3:] == [100]
     host.run(0.2)

@@ -17,7 +17,7 @@ from bg95_host.module_link import DirectLink, ModuleError
 from bg95_host.trace import views
 from bg95_host.trace.perfetto import perfetto
 from bg95_host.trace.picture import picture
-from bg95_host.trace.records import Record, Span
+from bg95_host.trace.records import Record, Span, parse
 
 LINES = """\
 {"t": 100.0, "dir": "host", "text": "AT+QSSLSEND=0,18"}
@@ -141,6 +141,13 @@ def test_what_is_no_trace_is_refused_with_its_line(tmp_path, text, sentence):
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(ToolError, match=sentence):
         trace.load(path)
+
+
+@pytest.mark.parametrize("cut", ['{"t": 2, "dir": "mod', "    2.000 < O", "    2."])
+def test_a_trace_that_a_crash_cut_off_is_shown_up_to_there(cut):
+    records = parse('{"t": 1, "dir": "host", "text": "AT"}\n' + cut)
+    assert records[0].text == "AT"
+    assert records[1].text in ("the trace was cut off here", "O")
 
 
 def test_the_timeline_shows_every_record_and_ends_with_the_sum(file):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,9 +72,12 @@ def sim_options(
         traits = parse_assignments(trait or ())
         Traits(traits)  # these two raise here what a starting module would raise later
         Faults(fault or ())
+        names = parse_assignments(resolve or ())
+        for address in names.values():
+            ip_address(address)
         return SimOptions(
             clock=datetime.fromisoformat(clock.replace("Z", "+00:00")) if clock else None,
-            resolve=parse_assignments(resolve or ()),
+            resolve=names,
             faults=fault or (),
             traits=traits,
             **rest,

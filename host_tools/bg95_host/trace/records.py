@@ -95,12 +95,17 @@ def load(path: Path) -> list[Record]:
 
 
 def parse(text: str) -> list[Record]:
-    """The records of a trace's text, which may be none; ValueError names the line that is not one."""
-    records = []
-    for number, line in enumerate(text.splitlines(), 1):
+    """The records of a trace's text, which may be none; ValueError names the line that is not one.
+
+    A last line without its end was cut off, by a reset or a crash; what was before it is worth the more.
+    """
+    records: list[Record] = []
+    for number, line in enumerate(text.splitlines(keepends=True), 1):
         if not line.strip():
             continue
-        record = _json_record(line) if line.startswith("{") else _driver_record(line)
+        record = _record(line.rstrip("\r\n"))
+        if record is None and records and not line.endswith("\n"):
+            record = Record(records[-1].time, "log", "the trace was cut off here")
         if record is None:
             raise ValueError(f"is not an AT trace: look at line {number}")
         records.append(record)
@@ -139,6 +144,10 @@ def _extend(span: Span, record: Record) -> None:
         only_begins = record.text.startswith("CONNECT") and _FILE_DATA.match(span.command)
         if _FINAL.match(record.text) and not only_begins:
             span.result = record.text
+
+
+def _record(line: str) -> Record | None:
+    return _json_record(line) if line.startswith("{") else _driver_record(line)
 
 
 def _json_record(line: str) -> Record | None:
