@@ -23,10 +23,10 @@ OTHERS = {
 }
 # What these change is no business of an echo over TLS: tested elsewhere, or the module is unusable by design.
 ELSEWHERE = {
-    "sleep_loses_input",  # AT+QSCLK is not used here
+    "sleep_loses_input",  # test_power_and_time.py: AT+QSCLK is not used here
     "psk_key",  # test_dtls.py
-    "nitz",  # test_clock.py: without the network's time no certificate can be checked
-    "registration",  # test_network.py
+    "nitz",  # test_open.py: without the network's time no certificate can be checked
+    "registration",  # test_modem.py
 }
 
 
