@@ -3,7 +3,7 @@
 from collections import namedtuple
 
 from . import network, power, status
-from .errors import ModemError
+from .errors import CommandError, ModemError
 
 # what: a few words; ok: True, False, or None where it could not be found out; seen: evidence; advice: next step, ""
 Finding = namedtuple("Finding", ("what", "ok", "seen", "advice"))
@@ -33,12 +33,11 @@ def _module(modem):
 
 
 def _sim(modem):
-    state = (yield from modem._at.ask(b"AT+CPIN?", "s"))[0]
-    return (
-        state == "READY",
-        state,
-        "connect(pin=...) enters a PIN; without a SIM nothing else can work",
-    )
+    try:
+        state = (yield from modem._at.ask(b"AT+CPIN?", "s"))[0]
+    except CommandError as e:  # not inserted (10), broken (13), not one (15)
+        return False, str(e), "is a SIM in, and the right way round? Nothing works without"
+    return state == "READY", state, "connect(pin=...) enters a PIN"
 
 
 def _signal(modem):
@@ -73,6 +72,8 @@ def _pdp(modem):
 
 
 def _dns(modem):
+    if (yield from network.address(modem, modem.pdp_ctx_id)) is None:
+        return None, "no PDP context is active", "they come with the PDP context"
     servers = yield from status.dns(modem, modem.pdp_ctx_id)
     good = [s for s in servers if s and s != "0.0.0.0"]
     return (

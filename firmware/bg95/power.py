@@ -30,7 +30,8 @@ def start(modem):
     if not (yield from synchronise(modem)):
         if modem.pwrkey is None:
             raise ModemError(
-                "no answer: is the module on, and are TX and RX the right way round?", errno=ENODEV
+                "no answer: is the module on, are TX and RX the right way round, is this its AT port?",
+                errno=ENODEV,
             )
         yield from cycle(modem)
     try:

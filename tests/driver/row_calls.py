@@ -377,6 +377,9 @@ def diagnose(run):
         run.module.replies = [(b"AT+QFLST=", [case.answer])]
         run.context().load_verify_locations(cafile="cacert.pem")
         case.send = b'AT+QFLST="*"\r'
+    elif b"QIDNSCFG" in case.send:
+        active = b'\r\n+QIACT: 1,1,1,"10.0.0.1"\r\n' + OK
+        run.module.replies = [(b"AT+QIACT?", [active])]
     findings = run.modem.diagnose()
     what, ok, seen = {
         b"AT+QIACT?\r": ("PDP context", bool(case.lines), "100.142.162.0"),

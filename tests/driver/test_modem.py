@@ -318,8 +318,10 @@ def test_a_diagnosis_points_at_what_is_wrong(options, what):
     world = w.World(**options)
     world.modem.active(True)
     wrong = {f.what: f for f in world.modem.diagnose() if not f.ok}
-    assert what in wrong
+    assert wrong[what].ok is False
     assert wrong[what].advice
+    assert wrong["DNS servers"].ok is None
+    assert "PDP context" in wrong["DNS servers"].advice
 
 
 def test_a_diagnosis_that_the_module_does_not_answer_is_one_as_well(fake):
