@@ -34,6 +34,9 @@ RESTARTED = const(9)
 
 # Bytes handed to the UART at once: within its own buffer, so that write() returns
 _WRITE = const(128)
+# Of an answer's lines, bytes that are kept: some 150 files. A module that babbles must not fill the heap
+_ANSWER_MAX = const(12288)
+_LINE_COST = const(40)  # of a bytes object and its place in the list, on the largest port
 # Items handled in one poll, so that a fast peer cannot keep poll() from returning
 _ITEMS = const(16)
 
@@ -470,11 +473,17 @@ class AT:
     def wait(self):
         """Flow: wait for the result of the command just started; returns the list of its lines (bytes)."""
         lines = []
+        room = _ANSWER_MAX
         try:
             while self.held or self.result == RUNNING:
                 if self.held:
-                    lines.append(self.framer.text())
+                    line = self.framer.text()
                     self.held = False
+                    room -= len(line) + _LINE_COST
+                    if room > 0:
+                        lines.append(line)
+                    else:
+                        self.framer.overlong += 1  # see check()
                 yield
         except GeneratorExit:
             # The flow was cancelled; the answer may still come and belongs to nobody.
@@ -492,7 +501,7 @@ class AT:
         name = name_of(command)
         if result in (OK, CONNECT, SEND_OK):
             if self.framer.overlong != self._long:
-                raise CommandError("a line of the answer was too long to be read", command=name)
+                raise CommandError("the answer was too long to be read", command=name)
             return
         if result == TIMEOUT:
             raise TimeoutError(

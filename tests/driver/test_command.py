@@ -154,3 +154,12 @@ def test_an_echo_that_was_switched_on_is_switched_off_again():
     world.modem.connect("iot.apn")
     assert not world.modem._at.echoes
     assert world.modem.isconnected()
+
+
+def test_a_module_that_babbles_does_not_fill_the_heap(fake):
+    babble = b"".join(b"\r\n+NOISE: %d,%s\r\n" % (i, b"x" * 90) for i in range(1000))
+    fake.module.replies = [(b"AT+NOISE?", [babble + OK])]
+    with pytest.raises(fake.driver.CommandError, match="too long"):
+        fake.modem.command("AT+NOISE?")
+    fake.module.replies = []
+    assert fake.modem.command("AT") == []
