@@ -5,11 +5,7 @@ import vm
 
 OPEN = """
 import bg95
-modem = bg95.Modem(UART(), sockets=2)
-modem.active(True)
-modem.connect("iot")
-ctx = bg95.SSLContext(modem, 1)
-ctx.load_verify_locations(CAFILE)
+modem, ctx = online()
 """
 
 # 20 rounds: enough for every path between two answers to have been taken.

@@ -33,6 +33,18 @@ class UART:
         return self._file.write(buf, off, n)
 
 
+def online(sockets=2):
+    """A modem that is online, and a context that trusts CAFILE."""
+    import bg95
+
+    modem = bg95.Modem(UART(), sockets=sockets)
+    modem.active(True)
+    modem.connect("iot")
+    ctx = bg95.SSLContext(modem, 1)
+    ctx.load_verify_locations(CAFILE)
+    return modem, ctx
+
+
 def allocated(function, *args):
     """Heap bytes that function(*args) takes, exact to a block."""
     gc.collect()

@@ -17,11 +17,7 @@ CACHE = Path(__file__).resolve().parents[2] / "build" / "peers"
 # In front of an app: a modem with one context, and a count of the AT commands that something takes.
 ONLINE = """
 import bg95
-modem = bg95.Modem(UART(), sockets=2)
-modem.active(True)
-modem.connect("iot")
-ctx = bg95.SSLContext(modem, 1)
-ctx.load_verify_locations(CAFILE)
+modem, ctx = online()
 bg95.install(modem, ctx)
 HOST = "broker.test"
 

@@ -31,11 +31,7 @@ class Timer:
             self._callback(self)
 
 timer = Timer()
-modem = bg95.Modem(UART(), sockets=2)
-modem.active(True)
-modem.connect("iot")
-ctx = bg95.SSLContext(modem, 1)
-ctx.load_verify_locations(CAFILE)
+modem, ctx = online()
 
 def sleep_until(condition):
     "Never touches the driver."

@@ -10,11 +10,7 @@ HOST = "broker.test"
 # `cost(function)`: the AT commands that it takes, by name, up to the moment when nothing is due any more.
 OPEN = """
 import bg95, time
-modem = bg95.Modem(UART(), sockets=2)
-modem.active(True)
-modem.connect("iot")
-ctx = bg95.SSLContext(modem, 1)
-ctx.load_verify_locations(CAFILE)
+modem, ctx = online()
 
 class Counter:
     def write(self, text):

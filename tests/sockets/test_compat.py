@@ -10,11 +10,7 @@ HOST = "broker.test"
 
 INSTALLED = """
 import bg95
-modem = bg95.Modem(UART(), sockets=2)
-modem.active(True)
-modem.connect("iot")
-ctx = bg95.SSLContext(modem, 1)
-ctx.load_verify_locations(CAFILE)
+modem, ctx = online()
 bg95.install(modem, ctx)
 import socket, ssl, tls
 

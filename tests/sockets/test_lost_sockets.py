@@ -64,11 +64,7 @@ def test_open_sockets_are_nobodys_to_take(world):
 CANCELLED = """
 import asyncio
 import bg95
-modem = bg95.Modem(UART(), sockets=2)
-modem.active(True)
-modem.connect("iot")
-ctx = bg95.SSLContext(modem, 1)
-ctx.load_verify_locations(CAFILE)
+modem, ctx = online()
 bg95.install(modem, ctx)
 import ssl
 

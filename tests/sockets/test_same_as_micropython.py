@@ -19,11 +19,7 @@ HEAP = "512k"  # the script is compiled in the VM
 
 OVER_THE_MODEM = """
 import bg95
-modem = bg95.Modem(UART(), sockets=3)
-modem.active(True)
-modem.connect("iot")
-ctx = bg95.SSLContext(modem, 1)
-ctx.load_verify_locations(CAFILE)
+modem, ctx = online(3)
 bg95.install(modem, ctx)
 HOST = "broker.test"
 """

@@ -27,7 +27,7 @@ def test_every_sub_command_is_shown():
 
 
 def test_every_capture_of_the_page_is_one_the_script_makes(captures):
-    assert set(SHOWN) == set(captures.CAPTURES)
+    assert set(SHOWN) == {*captures.CAPTURES, *captures.EMULATED}
 
 
 @pytest.mark.parametrize("name", SHOWN)
