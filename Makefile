@@ -60,8 +60,8 @@ tables: $(CORE) ## write the files generated from host_tools/bg95_host/tables
 	@$(BIN)/python -m bg95_host.tables
 
 .PHONY: captures
-captures: $(TESTING) ## run every tool, and write what it printed into host_tools/README.md
-	@$(BIN)/python host_tools/captures.py
+captures: $(TESTING) $(if $(FIRMWARE),$(VENV)/.installed-pico-emulator) ## run every tool, and write what it printed into host_tools/README.md (FIRMWARE=)
+	@FIRMWARE='$(abspath $(FIRMWARE))' $(BIN)/python host_tools/captures.py
 
 .PHONY: lint
 lint: $(DEV) ## ruff

@@ -1,11 +1,13 @@
 """Runs every tool and writes what it printed into host_tools/README.md. Run by `make captures`.
 
 A capture stands between `<!-- capture: NAME -->` and the next `<!-- end -->`; CAPTURES says how to
-make it. Nothing in it is written by hand.
+make it. Nothing in it is written by hand. With FIRMWARE, a MicroPython UF2 for a Pico, in the
+environment, those of EMULATED are made as well, which takes a quarter of an hour; else they stay.
 """
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -34,6 +36,7 @@ class Scene:
     module: str
     board: str
     server: TlsServer
+    firmware: Path | None
 
 
 def prepare(folder: Path, authority: Authority) -> None:
@@ -77,10 +80,20 @@ CAPTURES: dict[str, Callable[[Scene], str]] = {
     "image": lambda s: "bg95 image --board RPI_PICO --firmware micropython.uf2 --app app.py",
     "bench": lambda s: "bg95 bench",
 }
+EMULATED: dict[str, Callable[[Scene], str]] = {
+    "bench pico": lambda s: f"bg95 bench --rig pico-emulator --firmware {_beside(s)}",
+}
 
 
-def capture(command: str, folder: Path) -> str:
-    """Run a command as a user would; what it printed, shortened in the middle."""
+def _beside(scene: Scene) -> str:
+    """The firmware's name, once it is in the folder that captures are made in."""
+    assert scene.firmware is not None
+    shutil.copy(scene.firmware, scene.folder)
+    return scene.firmware.name
+
+
+def capture(command: str, folder: Path, most: int = _LINES, timeout_s: float = 120) -> str:
+    """Run a command as a user would; what it printed, in `most` lines, shortened in the middle."""
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -95,12 +108,12 @@ def capture(command: str, folder: Path) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=120,
+        timeout=timeout_s,
         check=False,
     )
     lines = [line.rstrip() for line in done.stdout.strip("\n").splitlines()]
-    if len(lines) > _LINES:
-        half = _LINES // 2
+    if len(lines) > most:
+        half = most // 2
         lines = [*lines[:half], f"... {len(lines) - 2 * half} more lines ...", *lines[-half:]]
     status = [f"(exit status {done.returncode})"] if done.returncode else []
     return "\n".join([f"$ {command}", *lines, *status])
@@ -119,10 +132,17 @@ def main() -> None:
         folder = Path(name)
         prepare(folder, authority)
         module = simulator.add_module(options, listen="pty")
-        scene = Scene(folder, module.path, rig.port, server)
+        firmware = os.environ.get("FIRMWARE")
+        scene = Scene(folder, module.path, rig.port, server, Path(firmware) if firmware else None)
         texts = {name: capture(how(scene), folder) for name, how in CAPTURES.items()}
+        if firmware:
+            texts |= {
+                name: capture(how(scene), folder, 100, 3600) for name, how in EMULATED.items()
+            }
 
     def replace(match: re.Match[str]) -> str:
+        if match[2] not in texts:
+            return match[0]
         return f"{match[1]}```text\n{texts[match[2]]}\n```\n{match[3]}"
 
     README.write_text(_BLOCK.sub(replace, README.read_text("utf-8")), "utf-8")
