@@ -50,6 +50,7 @@ def any_command(modem, command, ms):
         at.out_of_step()
         raise CommandError("it moves data", command=_at.name_of(command))
     at.check(command)
-    if command[2:3] != b"+":  # ATE1, ATZ, AT&F: what is sent would come back, and look like answers
-        yield from echo_off(at)
+    name = command.upper()
+    if name[2:3] != b"+" and (b"E" in name or b"Z" in name or b"&" in name):
+        yield from echo_off(at)  # ATE1, ATZ, AT&F: what is sent would come back, and look like answers
     return [text_of(line) for line in lines]

@@ -163,3 +163,12 @@ def test_a_module_that_babbles_does_not_fill_the_heap(fake):
         fake.modem.command("AT+NOISE?")
     fake.module.replies = []
     assert fake.modem.command("AT") == []
+
+
+@pytest.mark.parametrize("command", ["AT", "ATI", "AT+CSQ", "AT+CEREG?"])
+def test_it_costs_one_command(command):
+    world = w.World()
+    world.modem.active(True)
+    before = world.modem._at.commands
+    world.modem.command(command)
+    assert world.modem._at.commands == before + 1
