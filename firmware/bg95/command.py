@@ -52,5 +52,6 @@ def any_command(modem, command, ms):
     at.check(command)
     name = command.upper()
     if name[2:3] != b"+" and (b"E" in name or b"Z" in name or b"&" in name):
-        yield from echo_off(at)  # ATE1, ATZ, AT&F: what is sent would come back, and look like answers
+        # ATE1, ATZ, AT&F: what is sent would come back, and look like answers
+        yield from echo_off(at)
     return [text_of(line) for line in lines]
