@@ -9,7 +9,7 @@
 from time import ticks_diff, ticks_ms
 
 # What follows these, wherever in a line, is (or may hold) a PIN, a password or a key; payload is never shown.
-_SECRET = (
+SECRETS = (
     b"+CPIN=",
     b"+CPWD=",
     b"+CLCK=",
@@ -51,7 +51,7 @@ class Trace:
     def _line(self, arrow, line, hush=False):
         """Show a line up to its first secret; returns whether it holds one."""
         upper = line.upper()
-        for secret in _SECRET:
+        for secret in SECRETS:
             at = upper.find(secret)
             if at >= 0:
                 hush = True

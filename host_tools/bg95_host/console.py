@@ -10,14 +10,13 @@ from pathlib import Path
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
+from bg95_host import compat
 from bg95_host.errors import ToolError
 from bg95_host.module_link import ModuleError, ModuleLink
 
 HISTORY = Path("~/.bg95_at_history").expanduser()
 
 _POLL_S = 0.2  # how often the module is listened to while nothing is typed
-
-_SECRETS = ("+CPIN", "+CPWD", "+QICSGP", "+CLCK", "+QSSLCRYPT")  # not kept in the history
 
 # Longer than the 300 ms of most commands (at-commands.md, part 2); max_time is the table's.
 _MARGIN_S = 3.0
@@ -54,15 +53,10 @@ class CommandTable:
         return (command.max_time if command else 0.3) + _MARGIN_S
 
 
-def _parts(line: str) -> list[str]:
-    """The commands of a line without their AT, which stands once: "AT+CSQ;+CREG?" has two."""
-    text = line.strip().upper()
-    return text[2:].split(";") if text.startswith("AT") else []
-
-
 def _name(line: str) -> str:
     """The first command's name in the table, "+CSQ" for "at+csq?"; "" if it is no command."""
-    return re.split("[=?]", "".join(_parts(line)[:1]))[0]
+    text = line.strip().upper()
+    return re.split("[=?;]", text[2:])[0] if text.startswith("AT") else ""
 
 
 class AtCompleter(Completer):
@@ -83,8 +77,14 @@ class AtCompleter(Completer):
 
 
 def keeps(line: str) -> bool:
-    """Whether a line may go into the history file: it holds no PIN, password or key."""
-    return not any(part.startswith(_SECRETS) for part in _parts(line))
+    """Whether a line may go into the history file: no command in it has a PIN, password or key.
+
+    Which have one is what the driver masks in its trace.
+    """
+    compat.install()
+    from bg95.trace import SECRETS
+
+    return not any(secret.decode().rstrip("=:") in line.upper() for secret in SECRETS)
 
 
 class Console:

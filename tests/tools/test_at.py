@@ -120,7 +120,18 @@ def test_the_time_limit_is_the_commands_own():
 
 
 @pytest.mark.parametrize(
-    "line", ['AT+CPIN="1234"', 'at+qicsgp=1,1,"a","u","p"', 'AT+CSQ;+CPIN="1234"']
+    "line",
+    [
+        'AT+CPIN="1234"',
+        'at+qicsgp=1,1,"a","u","p"',
+        'AT+CSQ;+CPIN="1234"',
+        'AT+CPWD="SC","1234","5678"',
+        'AT+CLCK="SC",1,"1234"',
+        'AT+QSSLCRYPT="AES",1,"key"',
+        'AT+CGAUTH=1,1,"user","sesame"',
+        'AT+QHTTPCFG="auth","user:sesame"',
+        'AT+QMTCONN=0,"id","user","sesame"',
+    ],
 )
 def test_secrets_stay_out_of_the_history(line):
     assert not keeps(line)
