@@ -98,7 +98,6 @@ def driver_on_pc(sim):
     """make(options) -> a Modem on CPython, in real time, wired to a simulated module that has real sockets."""
     import bg95
 
-    compat.set_clock(None)
     with contextlib.ExitStack() as stack:
 
         def make(options):

@@ -92,6 +92,16 @@ class World:
         self.modem = bg95.Modem(self.uart, sockets=sockets, baudrate=115200, **wires)
         self.modem.idle = lambda: self.host.run_quietly(step_s)
 
+    def wait_at_most(self, seconds: float) -> None:
+        """Let a call that waits when so much time has passed fail the test, instead of waiting for ever."""
+        idle = self.modem.idle
+
+        def wait():
+            assert self.host.now < seconds, "waits for ever"
+            idle()
+
+        self.modem.idle = wait
+
     def sleep(self, seconds: float) -> None:
         """Let time pass while the application polls."""
         end = self.host.now + seconds

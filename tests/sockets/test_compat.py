@@ -66,19 +66,18 @@ outcome(demand)
     assert said == "ValueError None the context given to bg95.install() verifies nothing"
 
 
-def test_server_hostname_is_sent_as_sni_and_checked(run, authority, options):
+@pytest.mark.parametrize(
+    "script",
+    [
+        "outcome(connect)\noutcome(connect, 'other.test')",
+        "outcome(connect, None)\noutcome(connect, None, 'other.test')",
+    ],
+    ids=["server_hostname", "without one, the name connected to"],
+)
+def test_the_name_is_sent_as_sni_and_checked(run, authority, options, script):
     options.resolve["other.test"] = "127.0.0.1"
     server = TlsServer(authority.server(HOST))
-    said = run("outcome(connect)\noutcome(connect, 'other.test')", server)
-    assert server.counters.server_names[:2] == ["broker.test", "other.test"]
-    assert said[0] == "done"
-    assert said[1].startswith("ConnectError 566")
-
-
-def test_without_server_hostname_the_name_connected_to_is_checked(run, authority, options):
-    options.resolve["other.test"] = "127.0.0.1"
-    server = TlsServer(authority.server(HOST))
-    said = run("outcome(connect, None)\noutcome(connect, None, 'other.test')", server)
+    said = run(script, server)
     assert server.counters.server_names[:2] == ["broker.test", "other.test"]
     assert said[0] == "done"
     assert said[1].startswith("ConnectError 566")

@@ -32,13 +32,7 @@ def world(authority):
     world = w.World()
     world.server = world.serve(8883, authority.server(w.HOST))
     world.context = world.up(authority)
-    idle = world.modem.idle
-
-    def idle_for_a_minute_at_most():
-        assert world.host.now < 60, "waits for ever"
-        idle()
-
-    world.modem.idle = idle_for_a_minute_at_most
+    world.wait_at_most(60)
     return world
 
 

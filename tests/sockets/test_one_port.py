@@ -12,13 +12,7 @@ def world(authority):
     world.serve(8883, authority.server(w.HOST))
     world.talker = world.serve(8884, authority.server(w.HOST))
     world.context = world.up(authority)
-    idle = world.modem.idle
-
-    def idle_for_an_hour_at_most():
-        assert world.host.now < 3600, "waits for ever"
-        idle()
-
-    world.modem.idle = idle_for_an_hour_at_most
+    world.wait_at_most(3600)
     return world
 
 
