@@ -1,6 +1,6 @@
 """Certificate and key files are judged on the PC before they go to a module."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.serialization import (
@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from cryptography.x509 import load_pem_x509_certificate
+from today import NOW
 
 from bg95_host import pem
 from bg95_host.testbed.pki import Authority
@@ -63,16 +64,14 @@ def test_a_key_of_another_certificate_is_refused(authority, client):
 
 @pytest.mark.parametrize("days, text", [(-400, "is valid only from"), (400, "expired on")])
 def test_the_validity_is_checked_against_the_given_day(authority, days, text):
-    now = datetime.now(timezone.utc)
-    leaf = authority.server("x", not_before=now - timedelta(days=9), not_after=now + timedelta(9))
-    findings = pem.check_client(leaf.cert_pem, now + timedelta(days=days))
+    leaf = authority.server("x", not_before=NOW - timedelta(days=9), not_after=NOW + timedelta(9))
+    findings = pem.check_client(leaf.cert_pem, NOW + timedelta(days=days))
     assert any(text in problem for problem in problems(findings))
 
 
 def test_what_expires_within_a_month_is_a_warning(authority):
-    now = datetime.now(timezone.utc)
-    leaf = authority.server("x", not_before=now - timedelta(days=9), not_after=now + timedelta(9))
-    (finding,) = (f for f in pem.check_client(leaf.cert_pem, now) if f.level != "ok")
+    leaf = authority.server("x", not_before=NOW - timedelta(days=9), not_after=NOW + timedelta(9))
+    (finding,) = (f for f in pem.check_client(leaf.cert_pem, NOW) if f.level != "ok")
     assert finding.level == "warning"
     assert "expires soon" in finding.text
 

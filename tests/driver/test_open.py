@@ -4,6 +4,7 @@ import gc
 
 import pytest
 import world as w
+from today import NOW
 
 import bg95
 
@@ -45,8 +46,8 @@ def test_a_port_out_of_range_is_refused(world, authority, port):
 
 IMPOSTORS = {
     "another name": lambda ca, other: ca.server("another.name"),
-    "expired": lambda ca, other: ca.expired_server(w.HOST),
-    "not yet valid": lambda ca, other: ca.future_server(w.HOST),
+    "expired": lambda ca, other: ca.expired_server(w.HOST, now=NOW),
+    "not yet valid": lambda ca, other: ca.future_server(w.HOST, now=NOW),
     "unknown CA": lambda ca, other: other.server(w.HOST),
 }
 
@@ -163,7 +164,7 @@ def test_a_clock_that_is_not_set_is_named_before_the_connection_is_tried(authori
     with pytest.raises(bg95.ModemError, match="clock is not set"):
         context.connect(w.HOST, 8883)
     assert b"AT+QSSLOPEN" not in world.uart.sent
-    world.modem.clock((2026, 11, 22, 0, 8, 0, 0, 0))
+    world.modem.clock((NOW.year, NOW.month, NOW.day, 0, NOW.hour, 0, 0, 0))
     context.connect(w.HOST, 8883).close()
 
 

@@ -5,12 +5,12 @@ The peers are real TLS servers without sockets (OpenSSL's memory BIOs), the modu
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL
+from today import NOW
 
 import bg95
 from bg95_host import compat
@@ -20,7 +20,6 @@ from bg95_host.testbed.pki import Authority, Credential
 
 HOST = "broker.test"
 ADDRESS = "192.0.2.1"  # RFC 5737: documentation only, and nothing is ever sent to it
-NOW = datetime.datetime(2026, 11, 22, 8, 0)
 _TICKS_AT_START = (1 << 30) - 5000  # so that the ticks wrap early in every test
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import pytest
 from spec import ROWS, SEQUENCES, Answer, Row
 from spec.reference import decode
+from today import NOW
 
 from bg95_host.module_sim import SimOptions
 from bg95_host.module_sim.manual import ManualHost, MemoryNet, Peer, TlsPeer
@@ -19,7 +20,6 @@ from bg95_host.module_sim.manual import ManualHost, MemoryNet, Peer, TlsPeer
 from .world import (
     ADDRESS,
     HOST,
-    NOW,
     authority,
     psk_context,
     server_context,

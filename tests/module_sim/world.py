@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import functools
-from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL, crypto
 from OpenSSL._util import ffi, lib
+from today import NOW
 
 from bg95_host.module_sim import SimOptions
 from bg95_host.module_sim.manual import ManualHost, MemoryNet, TlsPeer
 from bg95_host.testbed.pki import Authority, Credential
 
-NOW = datetime(2026, 11, 22, 8, 0)  # the simulated world's date
 HOST = "broker.example.com"
 ADDRESS = "220.180.239.212"  # the server of the SSL note's examples
 PORTS = (8010, 8011, 8883)
@@ -32,9 +31,7 @@ def authority(number: int = 0) -> Authority:
 def server_credential(kind: str = "valid") -> Credential:
     """The server's certificate: valid, expired, for another host, or of another authority."""
     if kind == "expired":
-        return authority().server(
-            HOST, not_before=datetime(2020, 1, 1), not_after=datetime(2021, 1, 1)
-        )
+        return authority().expired_server(HOST, now=NOW)
     if kind == "other host":
         return authority().server("other.example.com")
     return authority(1).server(HOST) if kind == "other CA" else authority().server(HOST)

@@ -80,14 +80,18 @@ class Authority:
         )
         return _credential(name, leaf)
 
-    def expired_server(self, name: str, ago: timedelta = timedelta(days=1)) -> Credential:
-        """As `server`, but the validity ended `ago` before now."""
-        end = datetime.now(timezone.utc) - ago
+    def expired_server(
+        self, name: str, ago: timedelta = timedelta(days=1), now: datetime | None = None
+    ) -> Credential:
+        """As `server`, but the validity ended `ago` before `now`: what the client's clock says, or the PC's time."""
+        end = (now or datetime.now(timezone.utc)) - ago
         return self.server(name, not_before=end - timedelta(days=365), not_after=end)
 
-    def future_server(self, name: str, ahead: timedelta = timedelta(days=1)) -> Credential:
-        """As `server`, but the validity begins `ahead` of now."""
-        start = datetime.now(timezone.utc) + ahead
+    def future_server(
+        self, name: str, ahead: timedelta = timedelta(days=1), now: datetime | None = None
+    ) -> Credential:
+        """As `server`, but the validity begins `ahead` of `now`, as in `expired_server`."""
+        start = (now or datetime.now(timezone.utc)) + ahead
         return self.server(name, not_before=start, not_after=start + timedelta(days=365))
 
     def client(self, name: str = "device-1") -> Credential:
