@@ -24,6 +24,7 @@ from typing import IO, Any
 
 from . import commands
 from .at_port import AtPort
+from .connection import Connection
 from .faults import Faults
 from .flash import Flash
 from .net import Net, ResolveDone
@@ -316,8 +317,8 @@ class Module:
             wanted = self.pdp[pdp_id].context_type
             self.net.resolve(host, lambda found: done([a for a in found if _reaches(wanted, a)]))
 
-    def tls_settings(self, socket: Socket) -> TlsSettings:
-        """The socket's SSL context, with the files that it names; raises TlsError."""
+    def tls_settings(self, socket: Connection) -> TlsSettings:
+        """The connection's SSL context, with the files that it names; raises TlsError."""
         assert socket.ssl_ctx_id is not None
         context = self.ssl[socket.ssl_ctx_id]
         read = {
@@ -356,7 +357,7 @@ class Module:
                 raise
             return None
 
-    def remember_session(self, socket: Socket, tls: TlsSession | None) -> None:
+    def remember_session(self, socket: Connection, tls: TlsSession | None) -> None:
         """Keep a session for resumption, where the context asks for it."""
         if (
             tls is not None
@@ -451,5 +452,5 @@ def _reaches(context_type: int, address: str) -> bool:
     return bool(context_type & (2 if ":" in address else 1))
 
 
-def _session_key(socket: Socket) -> tuple[Any, ...]:
+def _session_key(socket: Connection) -> tuple[Any, ...]:
     return (socket.ssl_ctx_id, socket.host, socket.port)

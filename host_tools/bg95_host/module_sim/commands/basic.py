@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..connection import State
 from ..registry import Choice, Command, Family, Int, OneOf
 from ..results import NO_CARRIER, EnterData
-from ..sockets import State
 from ..state import Profile
 
 if TYPE_CHECKING:

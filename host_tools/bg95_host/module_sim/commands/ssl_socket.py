@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ..connection import State
 from ..registry import Command, Family, Int, Text
 from ..results import (
     SEND_FAIL,
@@ -18,7 +19,7 @@ from ..results import (
     UrcPlace,
     Wait,
 )
-from ..sockets import PUSH, TRANSPARENT, Socket, State
+from ..sockets import PUSH, TRANSPARENT, Socket
 
 if TYPE_CHECKING:
     from ..core import Module

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ..connection import State
 from ..registry import AsWritten, Choice, Command, Family, Int, OneOf, Text
 from ..results import SEND_OK, TcpipError
-from ..sockets import TRANSPARENT, ListeningSocket, Socket, State
+from ..sockets import TRANSPARENT, ListeningSocket, Socket
 from ..syntax import Param
 from .ssl_socket import MOST_READ, MOST_SENT, close, from_hex, open_socket, receive, send
 
