@@ -46,7 +46,7 @@ def test_rows_name_a_call_of_the_api_or_say_why_not() -> None:
         ("test", rb"AT.*=\?\r"),
         ("read", rb"AT[^=]*\?\r"),
         ("write", rb"AT.*=.*\r"),
-        ("exec", rb"(AT.*|at|\+\+\+)\r\n?|A/"),
+        ("exec", rb"([Aa][Tt].*|\+\+\+)\r\n?|A/"),
         ("data", rb".+"),
         ("urc", rb""),
     ],

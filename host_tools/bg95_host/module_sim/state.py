@@ -26,7 +26,6 @@ class Profile:
     cereg: int = 0
     cmee: int = 1
     cscs: str = "GSM"
-    ctzr: int = 0
     cgerep: tuple[int, int] = (0, 0)
     icf: tuple[int, int] = (3, 3)
     ifc: tuple[int, int] = (0, 0)
@@ -35,7 +34,7 @@ class Profile:
         """The part that AT&W stores: the rest at factory values (spec 2.1, 3.6)."""
         kept = replace(self, s=dict(self.s))
         factory = Profile()
-        for name in ("cmee", "icf", "ifc", "cscs", "ctzr", "cgerep"):
+        for name in ("cmee", "icf", "ifc", "cscs", "cgerep"):
             setattr(kept, name, getattr(factory, name))
         for register in (3, 4, 5, 6, 8):
             kept.s[register] = factory.s[register]
@@ -49,7 +48,8 @@ class Nonvolatile:
     profile: Profile = field(default_factory=Profile)
     baud: int = DEFAULT_BAUD
     urcport: str = "uart1"
-    ctzu: int = 1
+    ctzu: int = 0
+    ctzr: int = 0
     ri_pulse_ms: int = 120
     ri_pulses: int = 1
     urc_delay: int = 0

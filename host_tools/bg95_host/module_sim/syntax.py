@@ -102,7 +102,7 @@ def _extended(text: str) -> Call:
     match = _EXTENDED_NAME.match(text.upper())
     if not match:
         raise LineError("a plus sign without a command name")
-    name, tail = match.group(), text[match.end() :].strip(" ")
+    name, tail = match.group(), text[match.end() :].rstrip(" ")  # a space before it is wrong, 0.3
     if not tail:
         return Call(name, Form.EXECUTE)
     if tail == "?":

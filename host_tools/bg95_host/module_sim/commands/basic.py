@@ -107,10 +107,18 @@ def _profile_command(name: str) -> Any:
     return command.execute_with(OneOf("profile", (0,), default=0))
 
 
+def _take(m: Module, profile: Profile) -> None:
+    """Settings as `profile` has them. +IFC and +ICF are in no profile and stay (spec 2.1.1)."""
+    kept = m.profile
+    m.profile = replace(profile, s=dict(profile.s), ifc=kept.ifc, icf=kept.icf)
+    m.profile.cmee = m.traits.factory_cmee
+    m.nv.ctzr = 0
+
+
 @_profile_command("&F")
 def factory(m: Module, profile: int) -> None:
     """The baud rate stays (spec 2.1)."""
-    m.profile = Profile(cmee=m.traits.factory_cmee)
+    _take(m, Profile())
 
 
 @_profile_command("&W")
@@ -121,7 +129,8 @@ def store(m: Module, profile: int) -> None:
 
 @_profile_command("Z")
 def reload(m: Module, profile: int) -> None:
-    m.profile = replace(m.nv.profile, s=dict(m.nv.profile.s))
+    """What AT&W does not store is at its factory value (spec 2.1)."""
+    _take(m, m.nv.profile)
 
 
 V = Command("&V", Family.GENERAL, "2.1")

@@ -81,14 +81,14 @@ def ctzu_write(m: Module, onoff: int) -> None:
     m.nv.ctzu = onoff
 
 
-CTZR = Command("+CTZR", Family.GENERAL, "2.1.1", test="(0-2)")
+CTZR = Command("+CTZR", Family.GENERAL, "2.9", test="(0-2)")
 
 
 @CTZR.read
 def ctzr_read(m: Module) -> Iterator[str]:
-    yield f"+CTZR: {m.profile.ctzr}"
+    yield f"+CTZR: {m.nv.ctzr}"
 
 
 @CTZR.write(Int("reporting", 0, 2))
 def ctzr_write(m: Module, reporting: int) -> None:
-    m.profile.ctzr = reporting
+    m.nv.ctzr = reporting
