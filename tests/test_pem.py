@@ -111,15 +111,18 @@ def test_an_encrypted_key_is_refused(client):
 def test_a_damaged_key_is_refused(client):
     damaged = client.key_pem.replace(b"\n", b"\n!!", 3)
     found = problems(pem.check_key(damaged, client.cert_pem))
+    assert found == ["what is between BEGIN and END is damaged: get the file again"]
+    changed = client.key_pem.replace(b"\nM", b"\nN", 1)
+    found = problems(pem.check_key(changed, client.cert_pem))
     assert found == ["the private key cannot be read; the file is damaged"]
 
 
 def test_files_given_the_wrong_way_round_are_recognised(client):
     assert problems(pem.check_client(client.key_pem)) == [
-        "it holds no certificate (a private key?)"
+        "it holds no certificate but a private key"
     ]
     assert problems(pem.check_key(client.cert_pem, client.key_pem)) == [
-        "it holds no private key (a certificate?)"
+        "it holds no private key but a certificate"
     ]
 
 

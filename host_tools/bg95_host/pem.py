@@ -1,17 +1,16 @@
 """Certificates and keys, looked at before they go to a module that would only say 566.
 
 Whatever is wrong with a file, the module answers every failed handshake with the same number
-(field-notes.md 1), so each check here replaces an evening of guessing.
+(field-notes.md 1), so each check here replaces an evening of guessing. How a file is written is
+`pem_shape`'s question, what stands in it is this module's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
-from typing import Literal
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -23,35 +22,31 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from bg95_host import pem_shape
+from bg95_host.pem_shape import Finding
+
 _SOON = timedelta(days=30)
-_ASN1_SEQUENCE = b"\x30"  # how every certificate and key begins in DER
+_EC_KINDS = (
+    "EC secp256r1",
+    "EC secp384r1",
+)  # what the ECDSA suites of at-commands.md 1.2 are used with
 _RSA_BITS = (1024, 4096)  # what is small enough to handle and large enough to trust
 
-Level = Literal["error", "warning", "ok"]
 
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing found out about a file. An `error` is a reason not to put it on the module."""
-
-    level: Level
-    text: str
-
-
-def check_ca(pem: bytes, now: datetime | None = None) -> Iterator[Finding]:
-    """A file for "cacert": certificates that may sign others, valid now."""
-    for certificate in (yield from _checked(pem)):
-        name = _name(certificate.subject)
+def check_ca(pem: bytes, now: datetime | None = None, name: str = "FILE") -> Iterator[Finding]:
+    """A file for "cacert": certificates that may sign others, valid now. `name` is for commands to type."""
+    for certificate in (yield from _checked(pem, name)):
+        subject = _name(certificate.subject)
         if _is_ca(certificate):
-            yield Finding("ok", f"CA {name}, {_describe_key(certificate)}")
+            yield Finding("ok", f"CA {subject}, {_describe_key(certificate)}")
         else:
-            yield Finding("warning", f"{name} is not marked as a CA")
+            yield Finding("warning", f"{subject} is not marked as a CA")
         yield from _validity(certificate, now)
 
 
-def check_client(pem: bytes, now: datetime | None = None) -> Iterator[Finding]:
+def check_client(pem: bytes, now: datetime | None = None, name: str = "FILE") -> Iterator[Finding]:
     """A file for "clientcert": the client's certificate and those up to its CA, valid now."""
-    chain = yield from _checked(pem)
+    chain = yield from _checked(pem, name)
     if not chain:
         return
     leaf = chain[0]
@@ -62,14 +57,15 @@ def check_client(pem: bytes, now: datetime | None = None) -> Iterator[Finding]:
     yield from _usage(leaf)
 
 
-def check_key(pem: bytes, certificate_pem: bytes) -> Iterator[Finding]:
+def check_key(pem: bytes, certificate_pem: bytes, name: str = "FILE") -> Iterator[Finding]:
     """A file for "clientkey": the private key of the first certificate in `certificate_pem`."""
+    if (yield from _shape(pem, name, "private key")):
+        return
     try:
         key = _private_key(pem)
     except ValueError as error:
         yield Finding("error", str(error))
         return
-    yield from _bytes(pem)
     with suppress(ValueError):  # which check_client() tells
         yield from _pair(key, _certificates(certificate_pem))
 
@@ -106,33 +102,8 @@ def _describe_key(certificate: x509.Certificate) -> str:
     return type(key).__name__.replace("PublicKey", "").strip("_")
 
 
-def _not_pem(data: bytes, openssl: str) -> str | None:
-    """Why it is no PEM file, and the command of `openssl` that makes one; None if it is one."""
-    if b"-----BEGIN " in data:
-        return None
-    if not data.strip():
-        return "it is empty"
-    if data.startswith(_ASN1_SEQUENCE):
-        return f"it is DER, and modules take PEM: convert it with openssl {openssl} -inform DER"
-    return "it is no PEM file"
-
-
-def _bytes(pem: bytes) -> Iterator[Finding]:
-    """What goes wrong on the way to the module: line ends and strange bytes."""
-    if b"\0" in pem:
-        yield Finding("error", "it holds a NUL byte; modules refuse such a file")
-    if pem.startswith(b"\xef\xbb\xbf"):
-        yield Finding("error", "it starts with a byte order mark; save it as plain ASCII")
-    if b"\r" in pem:
-        yield Finding("warning", "its lines end in CR LF; they are sent as they are")
-
-
 def _certificates(pem: bytes) -> list[x509.Certificate]:
-    """The certificates of a PEM file; ValueError says why there is none."""
-    if wrong := _not_pem(pem, "x509"):
-        raise ValueError(wrong)
-    if b"-----BEGIN CERTIFICATE-----" not in pem:
-        raise ValueError("it holds no certificate" + _instead(pem, b"PRIVATE KEY", "a private key"))
+    """The certificates of a PEM file; ValueError where one cannot be read."""
     try:
         return x509.load_pem_x509_certificates(pem)
     except ValueError:
@@ -140,11 +111,7 @@ def _certificates(pem: bytes) -> list[x509.Certificate]:
 
 
 def _private_key(pem: bytes):
-    """The private key of a PEM file; ValueError says why there is none."""
-    if wrong := _not_pem(pem, "pkey"):
-        raise ValueError(wrong)
-    if b"PRIVATE KEY-----" not in pem:
-        raise ValueError("it holds no private key" + _instead(pem, b"CERTIFICATE", "a certificate"))
+    """The private key of a PEM file; ValueError says why it is of no use."""
     try:
         return load_pem_private_key(pem, None)
     except TypeError:
@@ -153,21 +120,38 @@ def _private_key(pem: bytes):
         raise ValueError("the private key cannot be read; the file is damaged") from None
 
 
-def _instead(pem: bytes, label: bytes, what: str) -> str:
-    return f" ({what}?)" if label + b"-----" in pem else ""
-
-
-def _checked(pem: bytes) -> Generator[Finding, None, list[x509.Certificate]]:
+def _checked(pem: bytes, name: str) -> Generator[Finding, None, list[x509.Certificate]]:
     """The certificates of a PEM file, none where that is an error."""
+    if (yield from _shape(pem, name, "certificate")):
+        return []
     try:
         found = _certificates(pem)
     except ValueError as error:
         yield Finding("error", str(error))
         return []
-    yield from _bytes(pem)
-    if b"PRIVATE KEY-----" in pem:
+    if any(label.endswith("PRIVATE KEY") for label in pem_shape.labels(pem)):
         yield Finding("error", "it holds a private key as well; take that out")
+    for certificate in found:
+        yield from _unheard_of(certificate)
     return found
+
+
+def _shape(pem: bytes, name: str, wanted: str) -> Generator[Finding, None, bool]:
+    """What there is to say of the file's shape; whether that is an error."""
+    wrong = False
+    for finding in pem_shape.look(pem, name, wanted):
+        wrong |= finding.level == "error"
+        yield finding
+    return wrong
+
+
+def _unheard_of(certificate: x509.Certificate) -> Iterator[Finding]:
+    """The note that a key is of a kind that only a trial can tell about."""
+    kind = _describe_key(certificate)
+    if kind not in _EC_KINDS and not kind.startswith("RSA "):
+        yield Finding(
+            "warning", f"no document says that the module's TLS knows a key of the kind {kind}"
+        )
 
 
 def _name(name: x509.Name) -> str:

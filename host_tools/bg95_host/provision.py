@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bg95_host import pem
+from bg95_host import pem, pem_shape
 from bg95_host.errors import ToolError, UsageError
 from bg95_host.module_link import ModuleLink
-from bg95_host.pem import Finding
+from bg95_host.pem_shape import Finding
 
 _NAME_BYTES = 80  # FILE note 2: longest file name
 
@@ -32,21 +32,25 @@ def plan(
     cert: Path | None = None,
     key: Path | None = None,
     psk: tuple[int, str, str] | None = None,
+    fix: Path | None = None,
 ) -> list[Item]:
     """What to put on the module, judged. `psk` is (SSL context ID, identity, key in hex).
 
+    Of a file that only needs other lines to be PEM, a clean copy is made in the folder `fix` and taken.
     Raises ToolError where a file cannot be read, UsageError where one of a pair is missing.
     """
     if bool(cert) != bool(key):
         raise UsageError("a client certificate and its key belong together: give --cert and --key")
     items = []
     if ca:
-        data = _read(ca)
-        items.append(Item(_name(ca), "CA certificate", data, list(pem.check_ca(data))))
+        data, repaired = _read(ca, fix)
+        findings = repaired + list(pem.check_ca(data, name=ca.name))
+        items.append(Item(_name(ca), "CA certificate", data, findings))
     if cert and key:
-        data, key_data = _read(cert), _read(key)
-        items.append(Item(_name(cert), "client certificate", data, list(pem.check_client(data))))
-        findings = list(pem.check_key(key_data, data))
+        (data, repaired), (key_data, key_repaired) = _read(cert, fix), _read(key, fix)
+        findings = repaired + list(pem.check_client(data, name=cert.name))
+        items.append(Item(_name(cert), "client certificate", data, findings))
+        findings = key_repaired + list(pem.check_key(key_data, data, name=key.name))
         items.append(Item(_name(key), "private key", key_data, findings))
     if psk:
         context, identity, secret = psk
@@ -100,11 +104,25 @@ def _state(items: Sequence[Item], failed: Item) -> str:
     return f"{there}{failed.name} is missing there, or damaged: provision it again before using it"
 
 
-def _read(file: Path) -> bytes:
+def _read(file: Path, fix: Path | None) -> tuple[bytes, list[Finding]]:
+    """The file's content, or that of its clean copy in `fix` and the note that it was made."""
     try:
-        return file.read_bytes()
+        data = file.read_bytes()
     except OSError as error:
         raise ToolError(f"{file} cannot be read: {error.strerror}") from error
+    clean = pem_shape.repaired(data) if fix else None
+    if fix is None or clean is None:
+        return data, []
+    copy = fix / file.name
+    if copy.exists() and copy.samefile(file):
+        raise UsageError(f"--fix would write over {file}: name another folder")
+    try:
+        fix.mkdir(parents=True, exist_ok=True)
+        copy.touch(mode=0o600)  # it may be a private key
+        copy.write_bytes(clean)
+    except OSError as error:
+        raise ToolError(f"{copy} cannot be written: {error.strerror}") from error
+    return clean, [Finding("ok", f"the clean copy {copy} is taken")]
 
 
 def _name(file: Path) -> str:

@@ -107,6 +107,23 @@ def test_check_needs_no_module(bg95, files):
     assert "CA Testing CA" in done.stdout
 
 
+def test_a_clean_copy_is_made_where_it_is_asked_for_and_is_what_is_sent(
+    bg95, add_module, files, tmp_path
+):
+    good = files["ca"].read_bytes()
+    files["ca"].write_bytes(good.replace(b"\n", b"\\n"))
+    refused = bg95("provision", "--check", "--ca", files["ca"])
+    assert refused.exit_code == 1 and "`--fix DIR` writes a clean copy" in refused.sentence
+    flash, clean = tmp_path / "flash", tmp_path / "clean"
+    words = ["--ca", files["ca"], "--fix"]
+    done = bg95("provision", "--port", add_module(files=flash).path, *words, clean)
+    assert done.exit_code == 0 and f"the clean copy {clean / 'cacert.pem'} is taken" in done.stdout
+    assert stored(flash)["cacert.pem"] == (clean / "cacert.pem").read_bytes() == good
+    assert files["ca"].read_bytes() != good
+    again = bg95("provision", "--check", *words, files["ca"].parent)
+    assert again.sentence.startswith("--fix would write over") and again.exception.status == 2
+
+
 @pytest.mark.parametrize(
     "words, sentence",
     [

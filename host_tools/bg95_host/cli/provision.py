@@ -53,6 +53,12 @@ def _provision(
     check: Annotated[
         bool, typer.Option("--check", help="Look at the files, send nothing.")
     ] = False,
+    fix: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Make clean copies there of files whose lines are not those of PEM."
+        ),
+    ] = None,
     as_json: where.Json = False,
 ) -> None:
     from bg95_host import provision
@@ -64,7 +70,7 @@ def _provision(
         psk = (context, psk_identity, _psk_key(psk_key_file))
     elif psk_key_file:
         raise typer.BadParameter("it needs a --psk-identity", param_hint="--psk-key-file")
-    items = provision.plan(ca, cert, key, psk)
+    items = provision.plan(ca, cert, key, psk, fix)
     _show_findings(terminal, items)
     try:
         provision.refuse_errors(items)
