@@ -159,6 +159,16 @@ def test_deregister():
     assert answer.endswith(b"\r\n+CEREG: 2\r\n\r\n+CEREG: 1\r\n")
 
 
+def test_no_sim():
+    host = faulty("no_sim=5@+CSQ")
+    host.command("AT+CEREG=1")
+    assert said(host, "AT+CSQ", 10).endswith(b"\r\n+CEREG: 0\r\n")  # back, and nobody looks
+    assert said(host, "AT+CPIN?") == b"\r\n+CME ERROR: 10\r\n"
+    host.command("AT+CFUN=1,1")
+    host.run(5)
+    assert said(host, "AT+CPIN?").endswith(b"\r\n+CPIN: READY\r\n\r\nOK\r\n")
+
+
 def test_clock_reset():
     host = faulty("clock_reset@10")
     host.run(11)

@@ -352,6 +352,8 @@ class Player:
         "dtr rises": rise,
         "pdp lost": lambda self: self.module.faults.add("pdp_loss=1"),
         "registration changes": lambda self: self.module.faults.add("deregister=0.5"),
+        "SIM removed": lambda self: self.module.faults.add("no_sim=1"),
+        "SIM inserted": lambda self: None,  # one second after it was removed
         "power on": power_on,
         "enters PSM": lambda self: None,
     }

@@ -323,8 +323,27 @@ def test_the_pin_is_a_trait():
     assert other == b"\r\n+CME ERROR: 16\r\n"
 
 
+def test_three_wrong_pins_lock_the_card_and_its_puk_gives_it_a_new_pin():
+    host = attached(SimOptions(traits={"sim": "SIM PIN", "sim_puk": "87654321"}))
+    for _ in range(3):
+        assert said(host, b"AT+CPIN=0000\r") == b"\r\n+CME ERROR: 16\r\n"
+    said(host, b"AT+CFUN=1,1\r")
+    host.run(5)  # what the card counts, no restart undoes
+    said(host, b"ATE0\r")
+    assert b"+CPIN: SIM PUK\r\n" in said(host, b"AT+CPIN?\r")
+    assert b'"SC",0,10\r\n' in said(host, b'AT+QPINC="SC"\r')
+    assert said(host, b"AT+CPIN=12345678,4711\r") == b"\r\n+CME ERROR: 16\r\n"
+    assert b'"SC",0,9\r\n' in said(host, b'AT+QPINC="SC"\r')
+    assert said(host, b"AT+CPIN=87654321,4711\r").startswith(b"\r\nOK\r\n")
+    assert b'"SC",3,10\r\n' in said(host, b'AT+QPINC="SC"\r')
+    said(host, b"AT+CFUN=1,1\r")
+    host.run(5)
+    said(host, b"ATE0\r")
+    assert said(host, b"AT+CPIN=4711\r").startswith(b"\r\nOK\r\n")
+
+
 def test_no_trait_is_left_unplayed():
-    played = {name for name, *_ in EFFECTS} | {"sim_pin"}
+    played = {name for name, *_ in EFFECTS} | {"sim_pin", "sim_puk"}
     others = "\n".join(
         path.read_text()
         for path in Path(__file__).parent.glob("*.py")

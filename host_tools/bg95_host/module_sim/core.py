@@ -38,6 +38,7 @@ from .state import (
     PdpContext,
     PowerSaving,
     Radio,
+    SimCard,
     SslContext,
     TcpipOptions,
 )
@@ -84,6 +85,7 @@ class Module:
         self._time_base = (now, naive_utc(options.clock or host_time or datetime(1980, 1, 6)))
         self.flash = Flash(options.files)
         self.nv = Nonvolatile(baud=options.baud, urcport=self.traits.urcport)
+        self.card = SimCard(self.traits.sim, self.traits.sim_pin, self.traits.sim_puk)
         self.rtc = Rtc(now)
         self.host_baud = options.baud
         self.rx = Receiver(options.baud, options.pace)
@@ -102,7 +104,7 @@ class Module:
         """Everything that a restart sets back (spec 3.6)."""
         self.profile = self.nv.profile.stored()
         self.profile.cmee = self.traits.factory_cmee
-        self.radio = Radio(self.traits.sim)
+        self.radio = Radio(self.card.asks_for, bool(self.nv.simdet[0]), bool(self.nv.simstat))
         self.pdp = {cid: self._pdp_at_boot(cid) for cid in range(1, 17)}
         self.ssl = {ctx: SslContext() for ctx in range(6)}
         self.tcpip = TcpipOptions()

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .commands import sim_card
 from .results import AtError, CmeError, TcpipError
 from .tables import CME_ERRORS, SSL_ERRORS
 
@@ -61,6 +62,7 @@ FAULTS: dict[str, Fault] = {
         Fault("hang", "event", "the module stops for good; only PWRKEY or RESET_N helps", "2.12"),
         Fault("pdp_loss", "event", "the network takes this PDP context down", "3.7 item 10", "1"),
         Fault("deregister", "event", "registration is lost for so many seconds", "2.3", "10"),
+        Fault("no_sim", "event", "the SIM card is out for so many seconds", "2.2.1", "10"),
         Fault("clock_reset", "event", "the clock falls back to 1980", "3.7 item 8"),
         # connections
         Fault("peer_reset", "event", "this connection breaks; -1: all of them", "3.5", "-1"),
@@ -140,6 +142,12 @@ def _deregister(m: Module, value: str) -> None:
     m.after(float(value), m.register)
 
 
+@_event("no_sim")
+def _no_sim(m: Module, value: str) -> None:
+    sim_card.card_removed(m)
+    m.world_event(float(value), lambda: sim_card.card_inserted(m))
+
+
 @_event("clock_reset")
 def _clock_reset(m: Module, value: str) -> None:
     m.rtc.reset(m.now)
@@ -203,7 +211,7 @@ def _check(rule: Rule, text: str) -> None:
     try:
         if rule.fault.kind == "rate" and not 0 <= float(value) <= 1:
             raise ValueError("a probability is between 0 and 1")
-        if name in ("stall_in", "stall_out", "slow_net", "deregister"):
+        if name in ("stall_in", "stall_out", "slow_net", "deregister", "no_sim"):
             float(value)
         if name in ("chunk", "pdp_loss", "peer_reset", "tls_alert", "silent_loss", "baud"):
             int(value)

@@ -54,6 +54,49 @@ class Nonvolatile:
     ri_pulses: int = 1
     urc_delay: int = 0
     psm_urc: int = 0
+    simdet: tuple[int, int] = (0, 0)
+    simstat: int = 0
+
+
+@dataclass
+class SimCard:
+    """What the card itself remembers, whatever becomes of the module (spec 2.2, 2.2.1)."""
+
+    state: str  # what AT+CPIN? answers with a card that was never locked out: trait sim
+    pin: str
+    puk: str
+    pin_tries: int = 3
+    puk_tries: int = 10
+    inserted: bool = True
+
+    def __post_init__(self) -> None:
+        if self.state == "SIM PUK":
+            self.pin_tries = 0
+
+    @property
+    def asks_for(self) -> str:
+        """What AT+CPIN? answers when the module has started."""
+        if not self.inserted:
+            return ""
+        if self.state in ("SIM PIN", "SIM PUK"):
+            return "SIM PIN" if self.pin_tries else "SIM PUK"
+        return self.state
+
+    def enter_pin(self, pin: str) -> bool:
+        """One try; the last wrong one blocks the PIN."""
+        if pin != self.pin:
+            self.pin_tries -= 1
+            return False
+        self.pin_tries = 3
+        return True
+
+    def enter_puk(self, puk: str, new_pin: str) -> bool:
+        """One try to unblock the PIN and to change it; ten wrong ones are the card's end."""
+        if puk != self.puk or not self.puk_tries:
+            self.puk_tries = max(0, self.puk_tries - 1)
+            return False
+        self.pin, self.pin_tries, self.puk_tries = new_pin, 3, 10
+        return True
 
 
 @dataclass
@@ -112,6 +155,8 @@ class Radio:
     """SIM and registration as the network tells it (spec 2.2, 2.3)."""
 
     sim: str  # "", "READY", "SIM PIN", ...
+    detects_card: bool = False  # AT+QSIMDET as it was at the start
+    reports_card: bool = False  # AT+QSIMSTAT as it was at the start
     functionality: int = 1
     registered: bool = False
     attached: bool = True

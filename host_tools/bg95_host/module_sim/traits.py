@@ -124,6 +124,7 @@ TRAITS: dict[str, Trait] = {
         # SIM and network
         Trait("sim", "READY", "what AT+CPIN? answers; empty: no SIM", "2.2"),
         Trait("sim_pin", "1234", "the PIN that unlocks the SIM", "2.2"),
+        Trait("sim_puk", "12345678", "the PUK that unblocks the SIM's PIN", "2.2"),
         Trait("pin_boot_urcs", False, "+QUSIM and +QIND follow +CPIN: READY after the PIN", "2.2"),
         Trait("qinistat_read", False, "AT+QINISTAT? answers as the execution form does", "2.2"),
         Trait(
