@@ -58,6 +58,7 @@ class Modem:
         self.lost_pdp = 0  # bit n: the network took PDP context n away
         self.denials = 0
         self.clock_ok = -1  # epoch in which the module's clock was found set
+        self.first_year = 1980  # that two digits of AT+CCLK can mean
         self.idle = idle  # called while a blocking call has nothing to do
         self._at = AT(uart)
         # Pieces in which a socket fills a caller's buffer behind its start without making slices.

@@ -220,24 +220,37 @@ def reset(modem):
 def clock(modem):
     """Flow: AT+CCLK? as machine.RTC's 8-tuple (year, month, day, weekday, hour, minute, second, 0), in UTC."""
     text = (yield from modem._at.ask(b"AT+CCLK?", "s"))[0]
-    return _parse(text)
+    return _parse(text, first=modem.first_year)
 
 
 def set_clock(modem, t):
     """Flow: AT+CCLK= from an 8-tuple as machine.RTC, in UTC."""
     text = b"%02d/%02d/%02d,%02d:%02d:%02d+00" % (t[0] % 100, t[1], t[2], t[4], t[5], t[6])
     yield from modem._at.run(b'AT+CCLK="' + text + b'"')
+    _told(modem, t)
+    modem.clock_ok = modem.epoch  # also where it is a time that nobody would have guessed
 
 
+def _told(modem, t):
+    """Somebody told the year with its century: from now on AT+CCLK's two digits mean one within fifty of it."""
+    modem.first_year = max(_GPS_EPOCH, t[0] - 50)
+
+
+_GPS_EPOCH = 1980  # where a clock begins that was never set (AT 8.3)
 _MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
-def _parse(text, local=True):
-    """yy/MM/dd,hh:mm:ss±zz (zz: local time ahead of UTC in quarter hours, AT 8.3) as an 8-tuple in UTC. local: the
-    time is that of the zone; False: it is UTC already, and the zone only said besides.
+def _days(year, month):
+    leap = month == 2 and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    return _MONTHS[month - 1] + leap
 
-    Year 80 is 1980, where clocks that were never set begin (the GPS epoch). By hand, since mktime() differs from
-    port to port in its epoch, and does not reach back to 1980 on all of them.
+
+def _parse(text, local=True, first=_GPS_EPOCH):
+    """yy/MM/dd,hh:mm:ss±zz (zz: local time ahead of UTC in quarter hours, AT 8.3) as an 8-tuple in UTC. local: the
+    time is that of the zone; False: it is UTC already, and the zone only said besides. first: the first year that two
+    digits can mean.
+
+    By hand, since mktime() differs from port to port in its epoch, and does not reach back to 1980 on all of them.
     """
     try:
         year, month, day = [int(x) for x in text[: text.index(",")].split("/")]
@@ -246,8 +259,9 @@ def _parse(text, local=True):
         zone = int(rest[8:] or 0) if local else 0
         if month < 1:
             raise ValueError
-        year += 0 if year > 99 else 1900 if year >= 80 else 2000
-        month_days = _MONTHS[month - 1] + (month == 2 and year % 4 == 0)
+        if year < 100:
+            year = first + (year - first) % 100
+        month_days = _days(year, month)
     except (ValueError, IndexError):
         raise unintelligible(b"AT+CCLK")
     minutes = hour * 60 + minute - zone * 15
@@ -257,7 +271,7 @@ def _parse(text, local=True):
         month, day = month + 1, 1
     elif day < 1:
         month -= 1
-        day = _MONTHS[month - 1] + (month == 2 and year % 4 == 0)
+        day = _days(year, month)
     if month > 12:
         year, month = year + 1, 1
     elif month < 1:
@@ -272,12 +286,12 @@ def _weekday(year, month, day):
     return (year + year // 4 - year // 100 + year // 400 + b"-bed=pen+mad."[month] + day - 1) % 7
 
 
-_EARLIEST = 2024  # a clock that is behind this driver is not set (1980 after power-up, AT 8.3)
+_EARLIEST = 2024  # a clock that is behind this driver was not set, unless somebody says so
 
 
 def plausible(t):
     """Whether an 8-tuple can be now."""
-    return _EARLIEST <= t[0] < _EARLIEST + 50
+    return t[0] >= _EARLIEST
 
 
 def ensure_clock(modem):
@@ -304,4 +318,8 @@ def network_time(modem, follow):
         answer = yield from modem._at.ask(b"AT+QLTS=1")
     except CommandError:
         return None
-    return _parse(answer[0], False) if answer and answer[0] else None
+    if not answer or not answer[0]:
+        return None
+    now = _parse(answer[0], False)
+    _told(modem, now)
+    return now

@@ -30,7 +30,7 @@ from .flash import Flash
 from .net import Net, ResolveDone
 from .options import SimOptions
 from .power import Power
-from .rtc import Rtc, naive_utc
+from .rtc import GPS_EPOCH, Rtc, naive_utc
 from .schedule import Schedule, Timer
 from .sockets import TRANSPARENT, Socket
 from .state import (
@@ -82,7 +82,7 @@ class Module:
         self._schedule = Schedule()
         self._world = Schedule()
         self._ri_timers: list[Timer] = []
-        self._time_base = (now, naive_utc(options.clock or host_time or datetime(1980, 1, 6)))
+        self._time_base = (now, naive_utc(options.clock or host_time or GPS_EPOCH))
         self.flash = Flash(options.files)
         self.nv = Nonvolatile(baud=options.baud, urcport=self.traits.urcport)
         self.card = SimCard(self.traits.sim, self.traits.sim_pin, self.traits.sim_puk)

@@ -8,10 +8,11 @@ simulated flash; whatever they hold, the only outcome is a session or a `TlsErro
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from .rtc import GPS_EPOCH
 from .tables import ALL_SUITES, SUITES
 
 
@@ -33,7 +34,7 @@ class TlsSettings:
     sni: bool = False
     checkhost: str | None = None  # None, or the checkhost trait: "cn", "san_or_cn", "san"
     ignore_validity: bool = True
-    clock: datetime = field(default_factory=lambda: datetime(1980, 1, 6))
+    clock: datetime = GPS_EPOCH
     renegotiation: bool = False
     dtls: bool = False
     dtls_version: int = 2  # 0 DTLS1.0, 1 DTLS1.2, 2 both

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ..registry import Command, Family, Int, OneOf, Text
+from ..rtc import GPS_EPOCH
 
 if TYPE_CHECKING:
     from ..core import Module
@@ -35,9 +36,10 @@ def cclk_write(m: Module, text: str) -> None:
     year, month, day, hour, minute, second, zone = map(int, match.groups())
     if not -48 <= zone <= 56:
         raise CCLK.parameter_error(m)
-    century = 1900 if year >= 80 else 2000  # the unsynchronised clock says 80
+    # Two digits mean a year within fifty of the network's, and none before the epoch
+    first = max(GPS_EPOCH.year, m.network_time().year - 50)
     try:
-        local = datetime(century + year, month, day, hour, minute, second)
+        local = datetime(first + (year - first) % 100, month, day, hour, minute, second)
     except ValueError:
         raise CCLK.parameter_error(m) from None
     m.rtc.set_utc(local - timedelta(minutes=15 * zone), zone, m.now)
