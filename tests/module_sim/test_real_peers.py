@@ -137,10 +137,10 @@ def test_a_client_of_this_machine_reaches_a_listener(live):
         port = probe.getsockname()[1]  # free a moment ago, and nobody else is told
     live.command(f'AT+QIOPEN=1,3,"TCP LISTENER","127.0.0.1",0,{port},0', b"+QIOPEN: 3,0\r\n")
     with socket.create_connection(("127.0.0.1", port), 10) as client:
-        live.wait_for(b'+QIURC: "incoming",0,3,"127.0.0.1",%d\r\n' % client.getsockname()[1])
+        live.wait_for(b'+QIURC: "incoming",11,3,"127.0.0.1",%d\r\n' % client.getsockname()[1])
         client.sendall(b"hello")
-        live.wait_for(b'+QIURC: "recv",0\r\n')
-        assert live.command("AT+QIRD=0") == b"\r\n+QIRD: 5\r\nhello\r\n\r\nOK\r\n"
-        live.command('AT+QISENDEX=0,"776f726c64"', b"SEND OK\r\n")
+        live.wait_for(b'+QIURC: "recv",11\r\n')
+        assert live.command("AT+QIRD=11") == b"\r\n+QIRD: 5\r\nhello\r\n\r\nOK\r\n"
+        live.command('AT+QISENDEX=11,"776f726c64",1', b"SEND OK\r\n")
         assert client.recv(5, socket.MSG_WAITALL) == b"world"
-    live.wait_for(b'+QIURC: "closed",0\r\n')
+    live.wait_for(b'+QIURC: "closed",11\r\n')

@@ -454,7 +454,7 @@ def test_64_kib_of_everything_come_back_in_each_mode(mode, faults):
     assert got == data
 
 
-# -- plain TCP: listening (spec 2.6.7, 2.6.8) ------------------------------------------------------
+# -- plain TCP: listening (spec 2.6.10) ------------------------------------------------------------
 
 
 def listening(host):
@@ -462,17 +462,33 @@ def listening(host):
     host.command('AT+QIOPEN=1,5,"TCP LISTENER","127.0.0.1",0,2020,0', b"+QIOPEN: 5,0\r\n")
 
 
-def test_a_listener_hands_every_caller_the_next_free_id():
+def test_a_listener_hands_every_caller_the_highest_free_id():
     host = port()
     listening(host)
-    assert b'+QISTATE: 5,"TCP LISTENER","0.0.0.0",0,2020,3,1,5,0' in host.command("AT+QISTATE")
+    assert b'+QISTATE: 5,"TCP LISTENER","100.64.0.1",0,2020,3,1,5,0' in host.command("AT+QISTATE")
     host.net.call(2020, EchoPeer())
-    assert re.fullmatch(rb'\r\n\+QIURC: "incoming",0,5,"192.0.2.7",\d+\r\n', host.run(1))
-    assert b'+QISTATE: 0,"TCP INCOMING","192.0.2.7"' in host.command("AT+QISTATE=1,0")
-    host.command("AT+QISEND=0,5", b"> ")
+    assert re.fullmatch(rb'\r\n\+QIURC: "incoming",11,5,"192.0.2.7",\d+\r\n', host.run(1))
+    assert b'+QISTATE: 11,"TCP INCOMING","192.0.2.7"' in host.command("AT+QISTATE=1,11")
+    host.command("AT+QISEND=11,5", b"> ")
     host.write(b"hello")
-    host.wait_for(b'"recv",0\r\n')
-    assert host.command("AT+QIRD=0") == b"\r\n+QIRD: 5\r\nhello\r\n\r\nOK\r\n"
+    host.wait_for(b'"recv",11\r\n')
+    assert host.command("AT+QIRD=11") == b"\r\n+QIRD: 5\r\nhello\r\n\r\nOK\r\n"
+    host.net.call(2020, EchoPeer())
+    assert b'"incoming",10,5,' in host.run(1)
+
+
+@pytest.mark.parametrize(("trait", "mode"), [("listener", 1), ("buffer", 0)])
+def test_the_access_mode_of_an_incoming_connection_is_a_trait(trait, mode):
+    host = port(incoming_mode=trait)
+    host.command("AT+QIACT=1")
+    host.command('AT+QIOPEN=1,5,"TCP LISTENER","127.0.0.1",0,2020,1', b"+QIOPEN: 5,0\r\n")
+    host.net.call(2020, EchoPeer())
+    host.run(1)
+    assert host.command("AT+QISTATE=1,11").split(b",")[8] == b"%d" % mode
+    host.command('AT+QISENDEX=11,"6869"', b"SEND OK\r\n")
+    assert host.run(1) == (
+        b'\r\n+QIURC: "recv",11,2\r\nhi' if mode else b'\r\n+QIURC: "recv",11\r\n'
+    )
 
 
 def test_a_listener_without_a_free_id_says_so():
@@ -499,17 +515,95 @@ def test_a_closed_listener_accepts_nobody_and_its_port_is_free_again():
 @pytest.mark.parametrize(
     ("line", "code"),
     [
-        ('AT+QIOPEN=1,0,"UDP SERVICE","127.0.0.1",0,2020,0', b"555"),
         ('AT+QIOPEN=1,0,"TCP LISTENER","127.0.0.1",0,0,0', b"552"),
         ('AT+QIOPEN=1,0,"TCP LISTENER","127.0.0.1",0,2020,2', b"552"),
+        ('AT+QIOPEN=1,0,"TCP LISTENER","192.0.2.1",0,2020,0', b"552"),
+        ('AT+QIOPEN=1,0,"TCP LISTENER","127.0.0.1",80,2020,0', b"552"),
+        ('AT+QIOPEN=1,0,"UDP SERVICE","127.0.0.1",0,0,0', b"552"),
+        ('AT+QIOPEN=1,0,"UDP SERVICE","127.0.0.1",0,2020,2', b"552"),
+        ('AT+QIOPEN=1,0,"TCP","127.0.0.1",0', b"552"),
         ('AT+QIOPEN=1,0,"SCTP","127.0.0.1",1', b"552"),
+        ('AT+QISEND=5,4,"192.0.2.1",7', b"552"),  # not a UDP service
+        ('AT+QISENDEX=5,"00"', b"572"),  # a listener
+        ('AT+QISENDEX=6,"00"', b"572"),  # a UDP service
+        ("AT+QISEND=6,4", b"552"),  # to nobody
+        ('AT+QISEND=6,4,"example.com",7', b"552"),  # not an address
+        ("AT+QIRD=6,100", b"552"),  # a datagram is read whole
     ],
 )
-def test_what_the_simulator_does_not_offer(line, code):
+def test_what_listeners_and_services_refuse(line, code):
     host = port()
-    host.command("AT+QIACT=1")
+    listening(host)
+    host.command('AT+QIOPEN=1,6,"UDP SERVICE","127.0.0.1",0,2021,0', b"+QIOPEN: 6,0\r\n")
     assert host.command(line, b"ERROR\r\n") == b"\r\nERROR\r\n"
     assert code in host.command("AT+QIGETERROR")
+
+
+# -- UDP services (spec 2.6.10) --------------------------------------------------------------------
+
+
+def serving(mode=0, **traits):
+    host = port(**traits)
+    host.command("AT+QIACT=1")
+    line = f'AT+QIOPEN=1,2,"UDP SERVICE","127.0.0.1",0,3030,{mode}'
+    host.command(line, b"+QIOPEN: 2,0\r\n")
+    return host
+
+
+def test_a_udp_service_hands_out_datagrams_one_by_one_with_their_senders():
+    host = serving()
+    assert b'+QISTATE: 2,"UDP SERVICE","100.64.0.1",0,3030,2,1,2,0' in host.command("AT+QISTATE")
+    host.net.ports[3030].receive(b"first", "192.0.2.7", 700)
+    assert host.run(1) == b'\r\n+QIURC: "recv",2\r\n'
+    host.net.ports[3030].receive(b"second", "192.0.2.8", 800)
+    assert host.run(1) == b""
+    assert host.command("AT+QIRD=2,0") == b"\r\n+QIRD: 11,0,11\r\n\r\nOK\r\n"
+    first = b'\r\n+QIRD: 5,"192.0.2.7",700\r\nfirst\r\n\r\nOK\r\n'
+    assert host.command("AT+QIRD=2") == first
+    second = b'\r\n+QIRD: 6,"192.0.2.8",800\r\nsecond\r\n\r\nOK\r\n'
+    assert host.command("AT+QIRD=2") == second
+    assert host.command("AT+QIRD=2") == b"\r\n+QIRD: 0\r\n\r\nOK\r\n"
+    host.net.ports[3030].receive(b"third")
+    assert host.run(1) == b'\r\n+QIURC: "recv",2\r\n'
+
+
+def test_a_udp_service_answers_whom_it_wants():
+    host = serving()
+    for address, number in (("192.0.2.7", 700), ("198.51.100.1", 65535)):
+        host.command(f'AT+QISEND=2,4,"{address}",{number}', b"> ")
+        host.write(b"\x1a\r\n\x1b")
+        assert host.wait_for(b"SEND OK\r\n") == b"\r\nSEND OK\r\n"
+    sent = [(b"\x1a\r\n\x1b", "192.0.2.7", 700), (b"\x1a\r\n\x1b", "198.51.100.1", 65535)]
+    assert host.net.ports[3030].sent == sent
+    assert host.command("AT+QISEND=2,0").startswith(b"\r\n+QISEND: 8,8,0\r\n")
+
+
+def test_a_udp_service_in_push_mode_prints_the_sender():
+    host = serving(mode=1)
+    host.net.ports[3030].receive(b"hello", "192.0.2.7", 700)
+    assert host.run(1) == b'\r\n+QIURC: "recv",2,5,"192.0.2.7",700\r\nhello'
+
+
+def test_datagrams_without_room_are_lost_and_the_others_stay_whole():
+    host = serving(receive_buffer=1000)
+    for number, size in enumerate((400, 700, 600)):
+        host.net.ports[3030].receive(b"%d" % number * size)
+    host.run(1)
+    assert host.command("AT+QIRD=2").count(b"0") >= 400
+    assert b"+QIRD: 600," in host.command("AT+QIRD=2")
+    assert b"+QIRD: 0\r\n" in host.command("AT+QIRD=2")
+
+
+def test_a_udp_port_is_taken_once_and_free_after_a_close():
+    host = serving()
+    again = 'AT+QIOPEN=1,%d,"UDP SERVICE","127.0.0.1",0,3030,0'
+    host.command(again % 3, b"+QIOPEN: 3,557\r\n")
+    host.command("AT+QICLOSE=2")
+    host.command("AT+QICLOSE=3")
+    host.command(again % 2, b"+QIOPEN: 2,0\r\n")
+    host.module.faults.add("pdp_loss=1")
+    assert b'+QIURC: "closed",2\r\n' in host.run(1)
+    assert not host.net.ports
 
 
 def plain_echo(**traits):

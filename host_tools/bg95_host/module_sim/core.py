@@ -308,6 +308,11 @@ class Module:
         start, utc = self._time_base
         return utc + timedelta(seconds=self.now - start)
 
+    @staticmethod
+    def address(pdp_id: int) -> str:
+        """The address that the network gives to a PDP context."""
+        return f"100.64.0.{pdp_id}"
+
     def resolve(self, pdp_id: int, host: str, done: ResolveDone) -> None:
         """Look a name up; `done` is called later, never at once."""
         if host in self.options.resolve:

@@ -17,7 +17,7 @@ from typing import Any
 from OpenSSL import SSL
 
 from .core import Module
-from .net import Accept, LinkEvents, ResolveDone
+from .net import Accept, Arrived, LinkEvents, ResolveDone
 from .options import SimOptions
 from .tls_openssl import MTU, dtls_records
 
@@ -171,6 +171,7 @@ class MemoryNet:
         self.peers: dict[tuple[str, int], Peer] = {}
         self.links: list[MemoryLink] = []
         self.listeners: dict[int, Accept] = {}
+        self.ports: dict[int, MemoryPort] = {}
         self.module: Module | None = None
         self._port = 50000
 
@@ -206,6 +207,13 @@ class MemoryNet:
         self.later(lambda: done(reason))
         return MemoryListener(self, port)
 
+    def bind(self, port: int, arrived: Arrived, done: Callable[[str], None]) -> MemoryPort:
+        reason = "address in use" if port in self.ports else ""
+        bound = MemoryPort(self, port, arrived)
+        self.ports.setdefault(port, bound)
+        self.later(lambda: done(reason))
+        return bound
+
     def call(self, port: int, peer: Peer, address: str = "192.0.2.7") -> MemoryLink:
         """A client out there connects to a port on which the module listens."""
         link = MemoryLink(self, peer, None)
@@ -233,6 +241,24 @@ class MemoryListener:
 
     def close(self) -> None:
         self._net.listeners.pop(self._port, None)
+
+
+class MemoryPort:
+    """A UDP port in memory (a `DatagramPort`); `sent` is what the module sent from it."""
+
+    def __init__(self, net: MemoryNet, port: int, arrived: Arrived) -> None:
+        self._net, self._port, self._arrived = net, port, arrived
+        self.sent: list[tuple[bytes, str, int]] = []
+
+    def send(self, data: bytes, address: str, port: int) -> None:
+        self.sent.append((data, address, port))
+
+    def receive(self, data: bytes, address: str = "192.0.2.7", port: int = 5000) -> None:
+        """Somebody out there sends a datagram to the port."""
+        self._net.later(lambda: self._arrived(data, address, port))
+
+    def close(self) -> None:
+        self._net.ports.pop(self._port, None)
 
 
 class ManualHost:

@@ -64,10 +64,28 @@ class Listener(Protocol):
         ...
 
 
+class DatagramPort(Protocol):
+    """A UDP port of the module that anybody may send to."""
+
+    def send(self, data: bytes, address: str, port: int) -> None:
+        """Send one datagram to an address."""
+        ...
+
+    def close(self) -> None:
+        """Give the port back."""
+        ...
+
+
 class Accept(Protocol):
     """Called with a new link and who is at its other end; returns its owner, None to refuse it."""
 
     def __call__(self, link: Link, address: str, port: int) -> LinkEvents | None: ...
+
+
+class Arrived(Protocol):
+    """Called with a datagram and who sent it."""
+
+    def __call__(self, data: bytes, address: str, port: int) -> None: ...
 
 
 class Net(Protocol):
@@ -83,4 +101,8 @@ class Net(Protocol):
 
     def listen(self, port: int, accept: Accept, done: Callable[[str], None]) -> Listener:
         """Listen on a TCP port; `done` is told "", or why it cannot be."""
+        ...
+
+    def bind(self, port: int, arrived: Arrived, done: Callable[[str], None]) -> DatagramPort:
+        """Take a UDP port; `done` is told "", or why it cannot be."""
         ...

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from .net import Accept, LinkEvents, ResolveDone
+from .net import Accept, Arrived, LinkEvents, ResolveDone
 
 BUFFER_BYTES = 16384
 Deliver = Callable[..., None]
@@ -69,6 +69,20 @@ class AsyncioNet:
         else:
             self._deliver(done, "")
 
+    def bind(self, port: int, arrived: Arrived, done: Callable[[str], None]) -> AsyncioPort:
+        """Take a UDP port."""
+        bound = AsyncioPort(self._deliver, arrived)
+        self._start(self._bind(bound, port, done))
+        return bound
+
+    async def _bind(self, bound: AsyncioPort, port: int, done: Callable[[str], None]) -> None:
+        try:
+            await self._loop.create_datagram_endpoint(lambda: bound, local_addr=("0.0.0.0", port))
+        except (OSError, OverflowError) as error:
+            self._deliver(done, str(error))
+        else:
+            self._deliver(done, "")
+
     def _start(self, work: Any) -> None:
         task = self._loop.create_task(work)
         self._tasks.add(task)
@@ -97,6 +111,41 @@ class AsyncioListener:
         self._closed = True
         if self._server is not None:
             self._server.close()
+
+
+class AsyncioPort(asyncio.DatagramProtocol):
+    """A UDP port (a `DatagramPort`). It hears this machine, and whom the module has written to:
+    a network's address translation lets nobody else in.
+    """
+
+    def __init__(self, deliver: Deliver, arrived: Arrived) -> None:
+        self._deliver = deliver
+        self._arrived = arrived
+        self._known: set[str] = set()
+        self._transport: Any = None
+        self._closed = False
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        if self._closed:
+            transport.close()
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        address, port = addr[:2]
+        if not self._closed and (address.startswith("127.") or address in self._known):
+            self._deliver(self._arrived, data, address, port)
+
+    def error_received(self, exc: Exception) -> None:
+        """Nobody listened where a datagram went: a service does not hear of it."""
+
+    def send(self, data: bytes, address: str, port: int) -> None:
+        self._known.add(address)
+        self._transport.sendto(data, (address, port))
+
+    def close(self) -> None:
+        self._closed = True
+        if self._transport is not None:
+            self._transport.close()
 
 
 class AsyncioLink(asyncio.Protocol, asyncio.DatagramProtocol):

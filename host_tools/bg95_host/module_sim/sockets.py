@@ -64,6 +64,11 @@ class Socket(Connection):
         """Which family's URCs tell about it."""
         return "+QSSLURC" if self.is_ssl else "+QIURC"
 
+    @property
+    def joint(self) -> str:
+        """What stands between the head of a push URC and its data (spec 2.6.9)."""
+        return "," if self._m.tcpip.viewmode[0] and not self.is_ssl else "\r\n"
+
     # -- from the network ----------------------------------------------------------------------
 
     def on_opened(self, code: int) -> None:
@@ -108,11 +113,10 @@ class Socket(Connection):
     def _push(self, data: bytes) -> None:
         self.bytes_read += len(data)
         size = self._m.traits.push_chunk
-        joint = "," if self._m.tcpip.viewmode[0] and not self.is_ssl else "\r\n"
         for at in range(0, len(data), size):
             chunk = data[at : at + size]
             text = f'{self.prefix}: "recv",{self.client_id},{len(chunk)}'
-            self._m.urc(text, self.shown(chunk), joint)
+            self._m.urc(text, self.shown(chunk), self.joint)
 
     def _announce(self, size: int) -> None:
         """One recv URC until the buffer has been read empty (spec 3.2)."""
@@ -206,10 +210,10 @@ class Socket(Connection):
 
 
 class ListeningSocket(Socket):
-    """A client ID that listens: QIOPEN's "TCP LISTENER" (spec 2.6.7, 2.6.8)."""
+    """A client ID that listens: QIOPEN's "TCP LISTENER" (spec 2.6.10)."""
 
     def __init__(self, module: Module, client_id: int, pdp_id: int, port: int, mode: int) -> None:
-        super().__init__(module, client_id, pdp_id, "0.0.0.0", 0, mode)
+        super().__init__(module, client_id, pdp_id, module.address(pdp_id), 0, mode)
         self.kind = "TCP LISTENER"
         self.local_port = port
         self._listener: Listener | None = None
@@ -230,12 +234,12 @@ class ListeningSocket(Socket):
         self._m.socket_opened(self, 0)
 
     def _accept(self, link: Link, address: str, port: int) -> LinkEvents | None:
-        """Somebody connects: the next free ID is theirs."""
+        """Somebody connects: the highest free ID is theirs, as in the note's examples."""
         free = [number for number in range(CLIENT_IDS) if number not in self._m.sockets]
         if not free:
             self._m.urc('+QIURC: "incoming full"')
             return None
-        incoming = IncomingSocket(self._m, free[0], self, link, address, port)
+        incoming = IncomingSocket(self._m, free[-1], self, link, address, port)
         self._m.sockets[incoming.client_id] = incoming
         self._m.urc(f'+QIURC: "incoming",{incoming.client_id},{self.client_id},"{address}",{port}')
         return incoming
@@ -268,7 +272,8 @@ class IncomingSocket(Socket):
         address: str,
         port: int,
     ) -> None:
-        super().__init__(module, client_id, listener.pdp_id, address, port, listener.mode)
+        mode = listener.mode if module.traits.incoming_mode == "listener" else BUFFER
+        super().__init__(module, client_id, listener.pdp_id, address, port, mode)
         self.kind = "TCP INCOMING"
         self.server_id = listener.client_id
         self.local_port = listener.local_port

@@ -234,6 +234,13 @@ TRAITS: dict[str, Trait] = {
             "3.5",
             ("ok", "error"),
         ),
+        Trait(
+            "incoming_mode",
+            "listener",
+            "access mode of an incoming connection: its listener's, or buffer mode",
+            "2.6.10",
+            ("listener", "buffer"),
+        ),
         Trait("close_urc", False, "a local close prints the closed URC too", "1.6.5"),
         Trait("close_s", 0.0, "time that AT+QSSLCLOSE takes, within its timeout", "1.6.5"),
         Trait(

@@ -67,7 +67,7 @@ QIACT = Command("+QIACT", Family.TCPIP, "2.6.2", test="(1-16)", max_time=150)
 def qiact_read(m: Module) -> Iterator[str]:
     for cid, context in m.pdp.items():
         if context.active:
-            yield f'+QIACT: {cid},1,{context.context_type},"100.64.0.{cid}"'
+            yield f'+QIACT: {cid},1,{context.context_type},"{m.address(cid)}"'
 
 
 @QIACT.write(CONTEXT_ID)

@@ -104,18 +104,11 @@ def send(
     """Prompt, data, SEND OK: the same for SSL and TCP (spec 3.1)."""
     if socket.state is not State.CONNECTED and m.traits.send_refused == "before":
         raise TcpipError(567)
-    yield Raw(_prompt(m))
-    idle = m.traits.send_idle_s or None
-    if size is None:
-        data = yield from _variable(m, echo, idle)
-        if data is None:
-            if m.traits.cancel_send == "error":
-                raise TcpipError(571)
-            return Final("OK")
-    else:
-        data = yield Receive(size, echo=echo, idle=idle)
-        if len(data) < size:
-            raise TcpipError(569)
+    data = yield from asked_for(m, size, echo)
+    if data is None:
+        if m.traits.cancel_send == "error":
+            raise TcpipError(571)
+        return Final("OK")
     if socket.state is not State.CONNECTED:
         raise TcpipError(567)
     if as_hex:
@@ -128,6 +121,19 @@ def send(
     return SEND_OK
 
 
+def asked_for(m: Module, size: int | None, echo: bool) -> Iterator[Any]:
+    """The prompt, and the data that follows it; None if ESC cancelled it."""
+    yield Raw(prompt(m))
+    idle = m.traits.send_idle_s or None
+    if size is None:
+        data = yield from _variable(m, echo, idle)
+    else:
+        data = yield Receive(size, echo=echo, idle=idle)
+        if len(data) < size:
+            raise TcpipError(569)
+    return data
+
+
 def from_hex(text: str) -> bytes:
     """Bytes written as hex digits; raises 552."""
     try:
@@ -136,7 +142,7 @@ def from_hex(text: str) -> bytes:
         raise TcpipError(552) from None
 
 
-def _prompt(m: Module) -> bytes:
+def prompt(m: Module) -> bytes:
     """Four bytes, unless a trait says otherwise (spec 3.1)."""
     crlf = b"\r\n" if m.traits.prompt_crlf else b""
     return crlf + (b"> " if m.traits.prompt_space else b">")

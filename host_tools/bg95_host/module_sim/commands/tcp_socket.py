@@ -1,22 +1,26 @@
-"""Plain TCP and UDP sockets: the twins of the SSL commands (spec 2.6.8, 2.6.9)."""
+"""Plain TCP and UDP sockets, listeners and UDP services (spec 2.6.8-2.6.10)."""
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..connection import State
 from ..registry import AsWritten, Choice, Command, Family, Int, OneOf, Text
-from ..results import SEND_OK, TcpipError
+from ..results import SEND_FAIL, SEND_OK, Raw, TcpipError
 from ..sockets import TRANSPARENT, ListeningSocket, Socket
 from ..syntax import Param
-from .ssl_socket import MOST_READ, MOST_SENT, close, from_hex, open_socket, receive, send
+from ..udp_service import UdpService
+from .ssl_socket import MOST_READ, MOST_SENT, asked_for, close, from_hex, open_socket, receive, send
 
 if TYPE_CHECKING:
     from ..core import Module
 
 CONNECT_ID = Int("connectID", 0, 11)
-KINDS = ("TCP", "UDP", "TCP LISTENER", "UDP SERVICE")
+SERVICES = {"TCP LISTENER": ListeningSocket, "UDP SERVICE": UdpService}
+KINDS = ("TCP", "UDP", *SERVICES)
+LOOPBACK = ("127.0.0.1", "0:0:0:0:0:0:0:1")  # what stands for the host of a service, 2.6.10
 
 QIOPEN = Command(
     "+QIOPEN",
@@ -39,13 +43,14 @@ QIOPEN = Command(
 def qiopen(
     m: Module, pdp_id: int, client_id: int, kind: str, host: str, port: int, local: int, mode: int
 ) -> Iterator[Any]:
-    if kind == "UDP SERVICE":
-        raise TcpipError(555)  # how it sends and reports is not in spec 2.6.8
-    if kind == "TCP LISTENER":
-        if mode == TRANSPARENT or not local:
+    service = SERVICES.get(kind)
+    if service is not None:
+        if mode == TRANSPARENT or not local or port or host not in LOOPBACK:
             raise TcpipError(552)
-        socket: Socket = ListeningSocket(m, client_id, pdp_id, local, mode)
+        socket: Socket = service(m, client_id, pdp_id, local, mode)
     else:
+        if not port:
+            raise TcpipError(552)
         socket = Socket(m, client_id, pdp_id, host, port, mode, protocol=kind.lower())
     result = yield from open_socket(m, socket)
     return result
@@ -62,25 +67,67 @@ def plain_socket(m: Module, client_id: int) -> Socket:
 QISEND = Command("+QISEND", Family.TCPIP, "2.6.8", test="(0-11),(0-1460)")
 
 
-@QISEND.write(CONNECT_ID, Int("send_length", 0, MOST_SENT, default=None))
-def qisend(m: Module, client_id: int, size: int | None) -> Iterator[Any]:
+@QISEND.write(
+    CONNECT_ID,
+    Int("send_length", 0, MOST_SENT, default=None),
+    Text("remote_IP", 64, default=None),
+    Int("remote_port", 1, 65535, default=None),
+)
+def qisend(
+    m: Module, client_id: int, size: int | None, address: str | None, port: int | None
+) -> Iterator[Any]:
     socket = plain_socket(m, client_id)
     if size == 0:
         unacked = socket.unsent()
         yield f"+QISEND: {socket.bytes_sent},{socket.bytes_sent - unacked},{unacked}"
         return None
     as_hex = bool(m.tcpip.dataformat[0])  # AT+QICFG="dataformat"
+    if isinstance(socket, UdpService):
+        if not size or address is None or port is None:
+            raise TcpipError(552)
+        result = yield from send_to(m, socket, size, address, port, as_hex)
+        return result
+    if address is not None or port is not None:
+        raise TcpipError(552)
     result = yield from send(m, socket, size, echo=bool(m.tcpip.echo_send), as_hex=as_hex)
     return result
 
 
-QISENDEX = Command("+QISENDEX", Family.TCPIP, "2.6.8", test="(0-11),<hex_string>")
+def send_to(
+    m: Module, socket: UdpService, size: int, address: str, port: int, as_hex: bool
+) -> Iterator[Any]:
+    """One datagram to an address (spec 2.6.10)."""
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        raise TcpipError(552) from None
+    data = yield from asked_for(m, size, echo=bool(m.tcpip.echo_send))
+    if as_hex:
+        data = from_hex(data.decode("latin-1"))
+    if m.faults.send_fails():
+        m.count("send_fail")
+        return SEND_FAIL
+    if not socket.send_to(data, address, port):
+        raise TcpipError(567)
+    return SEND_OK
 
 
-@QISENDEX.write(CONNECT_ID, Text("hex_string", 512))
-def qisendex(m: Module, client_id: int, text: str) -> Any:
+QISENDEX = Command(
+    "+QISENDEX", Family.TCPIP, "2.6.8", test="(0-11),<hex_string>,(0-2)", max_time=120
+)
+
+
+@QISENDEX.write(CONNECT_ID, Text("hex_string", 512), Int("RAI", 0, 2, default=0))
+def qisendex(m: Module, client_id: int, text: str, rai: int) -> Any:
+    """<RAI> tells the network when to release the radio; the simulated one needs no telling."""
     socket = plain_socket(m, client_id)
-    if not socket.send(from_hex(text)):
+    if isinstance(socket, (UdpService, ListeningSocket)):
+        raise TcpipError(572)
+    data = from_hex(text)
+    if m.faults.send_fails() or not socket.room_for(len(data)):
+        m.count("send_fail")
+        return SEND_FAIL
+    if not socket.send(data):
         raise TcpipError(567)
     return SEND_OK
 
@@ -88,9 +135,26 @@ def qisendex(m: Module, client_id: int, text: str) -> Any:
 QIRD = Command("+QIRD", Family.TCPIP, "2.6.8", test="(0-11),(0-1500)")
 
 
-@QIRD.write(CONNECT_ID, Int("read_length", 0, MOST_READ, default=MOST_READ))
-def qird(m: Module, client_id: int, size: int) -> Iterator[Any]:
-    yield from receive(m, plain_socket(m, client_id), "+QIRD", size)
+@QIRD.write(CONNECT_ID, Int("read_length", 0, MOST_READ, default=None))
+def qird(m: Module, client_id: int, size: int | None) -> Iterator[Any]:
+    socket = plain_socket(m, client_id)
+    if isinstance(socket, UdpService) and size != 0:
+        if size is not None:
+            raise TcpipError(552)  # a datagram is read whole, 2.6.10
+        yield from receive_datagram(m, socket)
+    else:
+        yield from receive(m, socket, "+QIRD", MOST_READ if size is None else size)
+
+
+def receive_datagram(m: Module, socket: UdpService) -> Iterator[Any]:
+    """The oldest datagram with its sender's address, or nothing."""
+    datagram = socket.next_datagram()
+    if datagram is None:
+        yield "+QIRD: 0"
+        return
+    yield f'+QIRD: {len(datagram.data)},"{datagram.address}",{datagram.port}'
+    m.trace("module", len=len(datagram.data))
+    yield Raw(socket.shown(datagram.data) + (b"\r\n" if m.traits.crlf_after_data else b""))
 
 
 QICLOSE = Command("+QICLOSE", Family.TCPIP, "2.6.8", test="(0-11),(0-65535)", max_time=10)
