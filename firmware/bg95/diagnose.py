@@ -4,6 +4,7 @@ from collections import namedtuple
 
 from . import network, power, status
 from .errors import CommandError, ModemError
+from .hints import sim
 
 # what: a few words; ok: True, False, or None where it could not be found out; seen: evidence; advice: next step, ""
 Finding = namedtuple("Finding", ("what", "ok", "seen", "advice"))
@@ -33,11 +34,12 @@ def _module(modem):
 
 
 def _sim(modem):
+    state, code, seen = "", None, ""
     try:
-        state = (yield from modem._at.ask(b"AT+CPIN?", "s"))[0]
-    except CommandError as e:  # not inserted (10), broken (13), not one (15)
-        return False, str(e), "is a SIM in, and the right way round? Nothing works without"
-    return state == "READY", state, "connect(pin=...) enters a PIN"
+        state = seen = (yield from modem._at.ask(b"AT+CPIN?", "s"))[0]
+    except CommandError as e:
+        code, seen = e.code, str(e)
+    return state == "READY", seen, sim(state, code)
 
 
 def _signal(modem):

@@ -57,6 +57,7 @@ class Modem:
         self.down = False  # POWERED DOWN seen
         self.lost_pdp = 0  # bit n: the network took PDP context n away
         self.denials = 0
+        self.pin_refused = None  # in this start: entered again, it could lock the SIM
         self.clock_ok = -1  # epoch in which the module's clock was found set
         self.first_year = 1980  # that two digits of AT+CCLK can mean
         self.idle = idle  # called while a blocking call has nothing to do
@@ -182,6 +183,7 @@ class Modem:
         self.boot = 1
         self.down = False
         self.lost_pdp = 0
+        self.pin_refused = None
         self.is_ready = False
         self._at.restarted()
         self.sockets.fail_all("the module restarted")

@@ -1,4 +1,4 @@
-"""Getting on line: SIM, registration, PDP context (AT 5.3, 6.1-6.4; TCP/IP 2.1.1-2.1.5). Flows only."""
+"""Getting on line: registration, PDP context (AT 6.1-6.4; TCP/IP 2.1.1-2.1.5). Flows only."""
 
 from time import ticks_add, ticks_diff, ticks_ms
 
@@ -10,8 +10,6 @@ from .limits import (
     DEACTIVATE_MS,
     LOOK_MS,
     REGISTER_MS,
-    SIM_MS,
-    SIM_READY_MS,
     quoted,
     ranged,
 )
@@ -61,43 +59,6 @@ def pause(ms):
         yield
 
 
-def sim_ready(modem, pin=None):
-    """Flow: wait for the SIM; enter `pin` where it asks for one. Raises NetworkError."""
-    at = modem._at
-    deadline = ticks_add(ticks_ms(), SIM_READY_MS)
-    waiting = ("", "NOT READY")  # not read yet
-    while True:
-        state, code = "", None
-        try:
-            for answer in (yield from at.ask_all(b"AT+CPIN?", "s", SIM_MS)):
-                state = answer[0]  # the last: one before it is a URC
-        except CommandError as e:
-            # SIM busy (14) or not read yet; not inserted (10) for the first seconds
-            code = e.code
-        if state == "READY":
-            return
-        if state == "SIM PIN" and pin:
-            yield from at.run(b"AT+CPIN=" + pin, SIM_MS)
-            pin = None
-            waiting += (state,)  # for a moment
-        elif state not in waiting or ticks_diff(ticks_ms(), deadline) >= 0:
-            why = (
-                "the SIM asks for %s: connect(pin=...) enters a PIN" % state
-                if state and state != waiting[1]
-                else "no SIM answers; is it inserted the right way round?"
-            )
-            raise NetworkError(why, code, "AT+CPIN")
-        yield from pause(LOOK_MS)
-
-
-def _digits(pin):
-    """The PIN as it goes on the line: bare digits (AT 5.3)."""
-    pin = pin.encode()
-    if not 4 <= len(pin) <= 8 or not pin.isdigit():
-        raise ValueError("pin: 4 to 8 digits")
-    return pin
-
-
 def registered(modem):
     """Flow: whether the module is registered, at home or roaming, in any of its three domains."""
     denied = searching = False
@@ -130,10 +91,12 @@ def register(modem, timeout_ms):
 
 def connect(modem, ctx, apn, user, password, auth, pin, ip_version, timeout_ms):
     """Flow of Modem.connect()."""
+    from . import sim
+
     ranged("pdp_ctx_id", ctx, 1, 16)
-    pin = _digits(pin) if pin else None
+    pin = sim.digits(pin) if pin else None
     if auth is None:
-        auth = 1 if user else 0
+        auth = 1 if user or password else 0
     setting = b"AT+QICSGP=%d,%d,%s,%s,%s,%d" % (
         ctx,
         ranged("ip_version", ip_version, 1, 3),
@@ -142,7 +105,7 @@ def connect(modem, ctx, apn, user, password, auth, pin, ip_version, timeout_ms):
         quoted("password", password, 64) if password else b'""',
         ranged("auth", auth, 0, 3),
     )
-    yield from sim_ready(modem, pin)
+    yield from sim.ready(modem, pin)
     yield from register(modem, timeout_ms or REGISTER_MS)
     if (yield from address(modem, ctx)) is not None:
         # active already, from an earlier host or an earlier call

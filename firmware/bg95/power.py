@@ -70,6 +70,7 @@ def press(modem, ms):
 def booted(modem):
     """Flow: wait for the boot to end: APP RDY; RDY and some time; or neither, where an answer tells (field notes 1)."""
     modem.boot = silent = 0
+    modem.pin_refused = None
     deadline = ticks_add(ticks_ms(), BOOT_MS)
     while not modem.boot and ticks_diff(ticks_ms(), deadline) < 0:
         if not (yield from in_step(modem, 1)):

@@ -1,8 +1,10 @@
 """The modem as a network interface: registration, PDP contexts, URCs, tracing, diagnosis, any AT command."""
 
+import re
+
 import pytest
 import world as w
-from row_player import OK
+from row_player import ERROR, OK
 
 import bg95
 
@@ -24,13 +26,35 @@ def test_a_registration_that_never_comes_is_named():
 
 
 @pytest.mark.parametrize(
-    ("sim", "words"), [("", "SIM"), ("SIM PUK", "SIM PUK"), ("SIM PIN", "pin=")]
+    ("sim", "words"),
+    [
+        ("", "right way round"),
+        ("SIM PIN", "pin="),
+        ("SIM PUK", "AT.CPIN=<PUK>"),
+        ("SIM PIN2", "PIN2.*no connection needs"),
+        ("SIM PUK2", "PUK2.*no connection needs"),
+        ("PH-NET PIN", "one operator"),
+        ("PH-CORP PUK", "one operator"),
+        ("NOT READY", "does not get ready.*contact"),
+    ],
 )
 def test_a_sim_that_is_not_ready_is_named(sim, words):
+    """Each state has words of its own, in connect() and in diagnose()."""
     world = w.World(traits={"sim": sim})
     world.modem.active(True)
     with pytest.raises(bg95.NetworkError, match=words):
         world.modem.connect("iot.apn")
+    finding = next(f for f in world.modem.diagnose() if f.what == "SIM")
+    assert finding.ok is False
+    assert re.search(words, finding.advice)
+
+
+@pytest.mark.parametrize(("code", "words"), [(13, "functionality"), (14, "busy"), (15, "cannot")])
+def test_a_sim_that_only_has_a_number_is_named(fake, code, words):
+    fake.module.replies = [(b"AT+CPIN?", [b"\r\n+CME ERROR: %d\r\n" % code])]
+    with pytest.raises(fake.driver.NetworkError, match=words) as error:
+        fake.modem.connect("iot.apn")
+    assert error.value.code == code
 
 
 @pytest.mark.parametrize("before", [b"\r\n+CPIN: READY\r\n", b"\r\n+CPIN: NOT READY\r\n"])
@@ -74,13 +98,71 @@ def test_a_pin_that_takes_a_moment_is_entered_once(fake):
     assert fake.module.lines.count(b"AT+CPIN=1234") == 1
 
 
-def test_a_wrong_pin_is_tried_once_and_named():
-    world = w.World(traits={"sim": "SIM PIN", "sim_pin": "4711"})
+def locked_world(**traits):
+    """A world whose SIM asks for the PIN 4711."""
+    world = w.World(traits={"sim": "SIM PIN", "sim_pin": "4711", **traits})
     world.modem.active(True)
-    with pytest.raises(bg95.CommandError) as error:
-        world.modem.connect("iot.apn", pin="1234")
-    assert (error.value.code, error.value.errno) == (16, 13)
+    return world
+
+
+def test_a_wrong_pin_is_tried_once_and_named():
+    world = locked_world()
+    for _ in range(3):
+        with pytest.raises(bg95.CommandError, match="2 tries are left") as error:
+            world.modem.connect("iot.apn", pin="1234")
+        assert (error.value.code, error.value.errno) == (16, 13)
+        world.modem.active(True)  # the same start of the module
     assert world.uart.sent.count(b"AT+CPIN=") == 1
+    world.modem.connect("iot.apn", pin="4711")
+    assert world.modem.command('AT+QPINC="SC"') == ['+QPINC: "SC",3,10']
+
+
+def test_a_pin_is_tried_again_in_the_next_start():
+    world = locked_world()
+    for left in (2, 1, 0):
+        with pytest.raises(bg95.CommandError, match=f"{left} tries are left"):
+            world.modem.connect("iot.apn", pin="1234")
+        world.modem.reset()
+    with pytest.raises(bg95.NetworkError, match="PUK"):
+        world.modem.connect("iot.apn", pin="4711")
+
+
+def test_a_right_pin_is_entered_as_often_as_the_sim_asks():
+    world = locked_world()
+    world.modem.connect("iot.apn", pin="4711")
+    world.host.module.radio.sim = "SIM PIN"  # as after AT+CFUN=0 and 1
+    world.modem.connect("iot.apn", pin="4711")
+    assert world.uart.sent.count(b"AT+CPIN=4711") == 2
+
+
+def test_a_pin_without_an_answer_counts_as_refused(fake):
+    fake.module.replies = [
+        (b"AT+CPIN=", [b""]),
+        (b"AT+CPIN?", [b"\r\n+CPIN: SIM PIN\r\n" + OK]),
+        (b"AT+QPINC", [ERROR]),
+    ]
+    with pytest.raises(fake.driver.TimeoutError):
+        fake.modem.connect("iot.apn", pin="1234")
+    with pytest.raises(fake.driver.CommandError, match="this PIN; it is not sent again"):
+        fake.modem.connect("iot.apn", pin="1234")
+    assert fake.module.lines.count(b"AT+CPIN=1234") == 1
+
+
+def test_a_pin_that_a_busy_sim_did_not_look_at_is_entered_again(fake):
+    answers = [b"\r\n+CME ERROR: 14\r\n", b"\r\n+CME ERROR: 14\r\n", OK]
+    hear = fake.module._hear_line
+
+    def busy(line):
+        if line == b"AT+CPIN=1234":
+            fake.module.say(answers.pop(0))
+        elif line == b"AT+CPIN?" and answers:
+            fake.module.say(b"\r\n+CPIN: SIM PIN\r\n" + OK)
+        else:
+            hear(line)
+
+    fake.module._hear_line = busy
+    fake.modem.connect("iot.apn", pin="1234")
+    assert not answers
 
 
 @pytest.mark.parametrize("pin", ["123", "123456789", "12x4", "1234\r", "١٢٣٤"])

@@ -144,10 +144,8 @@ import sys
 sys.path[:0] = [{here!r}, {firmware!r}]
 from row_player import Case, Clock, Variation
 clock = Clock()
-real = sys.modules.get("time") or __import__("time")
 sys.modules["time"] = clock
 import bg95
-sys.modules["time"] = real
 from row_calls import play
 for line in sys.stdin:
     case, ways = eval(line)

@@ -1,5 +1,6 @@
 """A copy of the driver that takes its time from a test's clock, beside the one that other tests use."""
 
+import builtins
 import contextlib
 import sys
 import types
@@ -12,18 +13,29 @@ from bg95_host import compat
 
 @contextlib.contextmanager
 def driver_on(clock: Clock) -> Iterator[types.ModuleType]:
-    """Import the driver with `clock` in place of the module `time`; afterwards all is as it was."""
+    """Import the driver with `clock` in place of the module `time`, also where a part of it is loaded later; afterwards
+    all is as it was.
+    """
     compat.install()
     others = _take_out()
-    real = sys.modules["time"]
-    sys.modules["time"] = clock  # type: ignore[assignment]
+    real = builtins.__import__
+
+    def importing(name, namespace=None, *rest):
+        if (
+            name == "time"
+            and namespace
+            and str(namespace.get("__package__")).split(".")[0] == "bg95"
+        ):
+            return clock
+        return real(name, namespace, *rest)
+
+    builtins.__import__ = importing
     try:
         import bg95
-    finally:
-        sys.modules["time"] = real
-    try:
+
         yield bg95
     finally:
+        builtins.__import__ = real
         _take_out()
         sys.modules.update(others)
 

@@ -44,7 +44,7 @@ def test_every_option_says_what_it_is(name):
         ("deploy --board RPI_PICO_", ["RPI_PICO_W"]),
         ("hil --rig ", RIGS),
         ("run --fault hang", ["hang"]),
-        ("sim --trait sim_", ["sim_pin="]),
+        ("sim --trait sim_", ["sim_pin=", "sim_puk="]),
     ],
 )
 def test_the_shell_completes(typed, offered):
