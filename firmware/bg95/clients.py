@@ -101,7 +101,7 @@ class Clients:
         """The network took the context away: its sockets deliver what is left, then fail. No allocation."""
         for socket in self.active:
             if socket.context.pdp_ctx_id == pdp_ctx_id:
-                socket._on_pdp_lost()
+                socket._on_lost()
 
     # -- flows ---------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from time import ticks_add, ticks_diff, ticks_ms
 from micropython import RingIO, const
 
 from . import at as _at
-from .errors import EIO, ENETDOWN, ENOTCONN, ETIMEDOUT, DisconnectedError
+from .errors import ECONNRESET, EIO, ENETDOWN, ENOTCONN, ETIMEDOUT, DisconnectedError
 from .limits import ANSWER_MS, FLUSH_MS, LOST_MS, PROMPT_MS, RECV_MAX, RETRY_MS, SEND_MAX, SEND_MS
 
 BUFFER = const(0)  # SSL 1.4: <access_mode>
@@ -152,13 +152,16 @@ class Connection(io.IOBase):
         if self._state == OPEN:
             self._state = ENDING
             self._hint = True  # read what is left, whatever the mode
+        elif self._state == ENDING and self._errno == ENOTCONN:
+            self._errno = 0  # so that is why the module had refused the data
 
-    def _on_pdp_lost(self):
+    def _on_lost(self, errno=ENETDOWN, why=_NO_DATA_LINK):
         """What the module still holds is delivered, then comes the error; "closed" may have come first (3.5)."""
         if self._state == OPEN or self._state == ENDING:
-            self._errno = ENETDOWN
-            self._why = _NO_DATA_LINK
-        self._on_closed()
+            self._errno = errno
+            self._why = why
+        if self._state == OPEN:
+            self._on_closed()
 
     def _ended(self):
         self._state = FAILED if self._errno else ENDED
@@ -195,6 +198,8 @@ class Connection(io.IOBase):
             self._raise()
 
     def _raise(self):
+        if not self._errno:
+            raise DisconnectedError("the peer closed the connection", errno=ECONNRESET)
         raise DisconnectedError(self._why, errno=self._errno)
 
     # -- the work poll() does ----------------------------------------------------------------------
@@ -288,10 +293,9 @@ class Connection(io.IOBase):
             # SSL 2.3.3: the module's buffer is full, nothing was taken: the same bytes again, later.
             self._retry = True
             self._retry_at = ticks_add(ticks_ms(), RETRY_MS)
-        elif self._state == ENDING:
-            self._src = None  # what was gathered stays, so that flush() can say that it is lost
-        else:
-            self._fail(ENOTCONN, "the module refused the data: the connection is gone")
+        elif self._state == OPEN:
+            # What was written stays, so that flush() can say that it is lost; "closed" may be the next line.
+            self._on_lost(ENOTCONN, "the module refused the data: the connection is gone")
 
     def _received(self, result):
         if result == _at.TIMEOUT:

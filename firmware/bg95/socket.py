@@ -21,12 +21,12 @@ from .connection import (
     IDLE,
     OPEN,
     RECEIVING,
+    SENDING,
     SPARE,
     TRANSPARENT,
 )
 from .errors import (
     EBADF,
-    ECONNRESET,
     EINVAL,
     EMSGSIZE,
     ENOBUFS,
@@ -116,10 +116,12 @@ class SSLSocket(Transparent):
         start = ticks_ms()
         while self._src is not None:
             self._modem.poll()
-            if self._state != OPEN:
-                break
-            if self._src is None:
+            # First what became of the data, then how the connection fares: one poll may take in SEND OK and "closed",
+            # and after "closed" the SEND OK may still be on its way.
+            if self._src is None and self._state < FAILED:
                 return True
+            if self._state >= FAILED or (self._state != OPEN and self._op != SENDING):
+                self._raise()
             if self._timeout_ms == 0:
                 return False
             if (
@@ -131,8 +133,6 @@ class SSLSocket(Transparent):
                 raise TimeoutError("the module took no data in %d ms" % self._timeout_ms)
             self._modem.rest(self)
         if self._state != OPEN:
-            if self._state < FAILED:
-                raise DisconnectedError("the peer closed the connection", errno=ECONNRESET)
             self._raise()
         return True
 
@@ -300,17 +300,19 @@ class SSLSocket(Transparent):
 
     def _write(self, buf, off, n):
         self._check_open()
-        if self._state != OPEN:
-            self._wait_sent()  # raises
-        if self._datagrams:
-            return self._write_datagram(buf, off, n)
         if self._w and self.flush_ms and ticks_diff(ticks_ms(), self._wrote_at) >= self.flush_ms:
             self._modem.poll()  # sends what has waited long enough, in case nobody has polled since
+        if self._state != OPEN:
+            self._raise()
+        if self._datagrams:
+            return self._write_datagram(buf, off, n)
         if self._gather(buf, off, n):
             return n
         if self._timeout_ms == 0:
             return self._write_some(buf, off, n)
         self._flush()
+        if self._state != OPEN:
+            self._raise()
         if self._gather(buf, off, n):
             return n
         done = 0
@@ -329,6 +331,8 @@ class SSLSocket(Transparent):
             return 0  # the module sends no empty ones
         if not self._wait_sent():
             return None
+        if self._state != OPEN:
+            self._raise()
         if self._timeout_ms == 0:
             self._gather(memoryview(buf)[off : off + n], 0, n)
             self._push()
@@ -394,7 +398,7 @@ class SSLSocket(Transparent):
             self._push()
         self._modem.poll()
         if self._state != OPEN:
-            self._wait_sent()
+            self._raise()
         n = min(n, SEND_MAX - self._w)
         if not n or not self._gather(memoryview(buf)[off : off + n], 0, n):
             return None

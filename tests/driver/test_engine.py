@@ -5,31 +5,9 @@ import io
 import pytest
 import world as w
 from row_player import OK
+from scripted import answering, connected
 
 import bg95
-
-
-def answering(fake, start, answers):
-    """Let the next commands that begin with `start` get `answers`, one each; then the usual ones."""
-    hear = fake.module._hear_line
-
-    def first_these(line):
-        if line.startswith(start) and answers:
-            fake.module.say(answers.pop(0))
-        else:
-            hear(line)
-
-    fake.module._hear_line = first_these
-
-
-def connected(fake):
-    """A socket of the fake module, which is never asked who it is."""
-    context = fake.driver.SSLContext(fake.modem, 1)
-    context.verify_mode = fake.driver.CERT_NONE
-    context.check_validity = False
-    sock = context.connect("192.0.2.1", 443)
-    sock.settimeout(60)
-    return sock
 
 
 @pytest.mark.parametrize("came", [b"", b"half of it"])
