@@ -270,9 +270,10 @@ class Modem:
         timeout_ms=None,
     ):
         """Register and activate the PDP context. Blocks: up to 150 s each (TCP/IP 2.1.3), or `timeout_ms` for the
-        registration. A context that is active already stays as it is, unless its APN is another one.
+        registration. A context that is active with the same settings stays as it is; with `apn` "", any does.
 
-        apn, user, password: str; auth: 0 none, 1 PAP, 2 CHAP, 3 either (default: PAP where there is a user);
+        apn, user, password: str; auth: 0 none, 1 PAP, 2 CHAP, 3 either (default: PAP where there is a user or a
+        password);
         pin: of the SIM, if it asks; ip_version: 1 IPv4, 2 IPv6, 3 both; pdp_ctx_id: another context than the
         modem's own, 1-16 (at most three can be active). Raises NetworkError, ValueError.
         """

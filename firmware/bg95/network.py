@@ -109,12 +109,24 @@ def connect(modem, ctx, apn, user, password, auth, pin, ip_version, timeout_ms):
     yield from register(modem, timeout_ms or REGISTER_MS)
     if (yield from address(modem, ctx)) is not None:
         # active already, from an earlier host or an earlier call
+        if not apn:
+            return
         held = yield from modem._at.ask(b"AT+QICSGP=%d" % ctx)
-        if not apn or len(held) < 2 or held[1] in ("", apn):
+        if _as_wanted(held, (ip_version, apn, user, password, auth)):
             return
         yield from deactivate(modem, ctx)
     yield from ip_run(modem, setting)
     yield from activate(modem, ctx)
+
+
+def _as_wanted(held, wanted):
+    """Whether the settings of an active context, as far as the module tells them, are those of this call. An APN that
+    it does not know came from the network, and does.
+    """
+    for i, value in enumerate(wanted):
+        if i < len(held) and held[i] != value and not (i == 1 and held[1] == ""):
+            return False
+    return True
 
 
 def activate(modem, ctx):

@@ -227,6 +227,36 @@ def test_another_apn_takes_the_place_of_the_one_that_is_active():
     assert world.uart.sent.count(b"AT+QIACT=1\r") == 2
 
 
+@pytest.mark.parametrize(
+    ("options", "held"),
+    [
+        ({"user": "you"}, '1,"iot.apn","you","sesame",2'),
+        ({"password": "other"}, '1,"iot.apn","me","other",2'),
+        ({"auth": 3}, '1,"iot.apn","me","sesame",3'),
+        ({"auth": None}, '1,"iot.apn","me","sesame",1'),
+        ({"ip_version": 3}, '3,"iot.apn","me","sesame",2'),
+    ],
+)
+def test_every_setting_of_an_active_context_counts(options, held):
+    """Not only its APN: an operator tells tariffs apart by the user."""
+    world = w.World()
+    world.modem.active(True)
+    first = {"user": "me", "password": "sesame", "auth": 2}
+    world.modem.connect("iot.apn", **first)
+    sent = len(world.uart.sent)
+    world.modem.connect("iot.apn", **first)
+    assert b"ACT=1\r" not in world.uart.sent[sent:]
+    world.modem.connect("iot.apn", **{**first, **options})
+    assert world.modem.command("AT+QICSGP=1") == ["+QICSGP: " + held]
+    assert world.uart.sent.count(b"AT+QIACT=1\r") == 2
+    assert world.modem.isconnected()
+
+
+def test_a_password_without_a_user_is_one(fake):
+    fake.modem.connect("iot.apn", password="sesame")
+    assert b'AT+QICSGP=1,1,"iot.apn","","sesame",1' in fake.module.lines
+
+
 def test_a_pin_is_entered_and_never_traced():
     world = w.World(traits={"sim": "SIM PIN", "sim_pin": "4711"})
     log = []
