@@ -3,7 +3,7 @@
 from time import ticks_add, ticks_diff, ticks_ms
 
 from .at import text_of, unintelligible
-from .errors import ENODEV, CommandError, DisconnectedError, ModemError, TimeoutError
+from .errors import CommandError, DisconnectedError, ModemError, TimeoutError
 from .limits import (
     APP_READY_MS,
     BOOT_MS,
@@ -28,11 +28,6 @@ def start(modem):
         yield from press(modem, KEY_ON_MS)
         yield from booted(modem)
     if not (yield from synchronise(modem)):
-        if modem.pwrkey is None:
-            raise ModemError(
-                "no answer: is the module on, are TX and RX the right way round, is this its AT port?",
-                errno=ENODEV,
-            )
         yield from cycle(modem)
     try:
         yield from set_up(modem)
@@ -42,20 +37,23 @@ def start(modem):
 
 
 def cycle(modem):
-    """Flow: switch the module off and on by PWRKEY, until it answers.
+    """Flow: switch the module off and on by PWRKEY, where there is one, until it answers.
 
     Without a STATUS pin nobody knows whether a pulse switches on or off, so there is a second one.
     """
-    if modem.status_pin is not None and modem.status_pin.value():
-        modem.boot = 0
-        yield from press(modem, KEY_OFF_MS)
-        yield from gone(modem)
-    for _ in range(2):
-        yield from press(modem, KEY_ON_MS)
-        yield from booted(modem)
-        if (yield from synchronise(modem)):
-            return
-    raise ModemError("no answer, also after a PWRKEY pulse: check power and wiring", errno=ENODEV)
+    if modem.pwrkey is not None:
+        if modem.status_pin is not None and modem.status_pin.value():
+            modem.boot = 0
+            yield from press(modem, KEY_OFF_MS)
+            yield from gone(modem)
+        for _ in range(2):
+            yield from press(modem, KEY_ON_MS)
+            yield from booted(modem)
+            if (yield from synchronise(modem)):
+                return
+    from .silence import explained
+
+    raise (yield from explained(modem))
 
 
 def press(modem, ms):

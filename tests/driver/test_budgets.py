@@ -21,6 +21,7 @@ LAZY = {
     "errtext",
     "hints",
     "lowpower",
+    "silence",
     "sim",
     "status",
     "suites",

@@ -1,5 +1,7 @@
 """Switching on and off, restarts, baud rates and the clock."""
 
+import types
+
 import pytest
 import world as w
 from row_player import OK
@@ -57,10 +59,73 @@ def test_a_module_that_answers_nothing_is_switched_off_and_on_by_its_key():
 
 def test_no_module_is_a_named_error_in_bounded_time():
     world = w.World(powered=False)
-    with pytest.raises(bg95.ModemError, match="TX and RX") as error:
+    with pytest.raises(bg95.ModemError, match=r"115200 .* 9600 to 921600: .* TX and RX") as error:
         world.modem.active(True)
     assert error.value.errno == 19
     assert world.host.now < 60
+
+
+def test_a_rate_that_nobody_told_is_asked_for():
+    world = w.World(powered=False)
+    world.modem.baudrate = None
+    with pytest.raises(bg95.ModemError, match="baudrate=") as error:
+        world.modem.active(True)
+    assert "TX and RX" in str(error.value)
+
+
+def _loopback(line):
+    return line
+
+
+def _nmea(line):
+    return b"$GPGSV,1,1,01,21,24,116,25*40\r\n$GPRMC,,V,,,,,,,,,,N*53\r\n"
+
+
+def _shell(line):
+    return line.strip() + b"\r\n-sh: " + line.strip() + b": not found\r\n# "
+
+
+def _noise(line):
+    return b"\xff\x00\x83\r\n"
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (_loopback, "comes back"),
+        (_nmea, "NMEA"),
+        (_shell, 'no module: it says "-sh: AT.*not found"'),
+        (_noise, "bytes come, but no answer at 115200"),
+    ],
+)
+@pytest.mark.parametrize("pins", [False, True])
+def test_a_port_that_talks_but_is_no_module_is_told_from_a_silent_one(other, words, pins):
+    world = w.World(powered=False, pins=pins)
+    heard = bytearray()
+
+    def write(buf, off, n):
+        data = bytes(memoryview(buf)[off : off + n])
+        if world.host.module.host_baud == 115200:
+            heard.extend(other(data))
+        return n
+
+    def readinto(buf, n):
+        data = heard[:n]
+        buf[: len(data)] = data
+        del heard[: len(data)]
+        return len(data)
+
+    world.modem = bg95.Modem(
+        types.SimpleNamespace(
+            any=lambda: len(heard), readinto=readinto, write=write, init=world.uart.init
+        ),
+        baudrate=115200,
+        pwrkey=world.modem.pwrkey,
+    )
+    world.modem.idle = lambda: world.host.run_quietly(0.01)
+    with pytest.raises(bg95.ModemError, match=words) as error:
+        world.modem.active(True)
+    assert error.value.errno == 19
 
 
 @pytest.mark.parametrize("baud", [9600, 57600, 921600])

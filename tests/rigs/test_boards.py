@@ -34,10 +34,15 @@ def test_wiring_builds_the_modem_that_board_toml_describes(name, monkeypatch):
     machine = types.SimpleNamespace(UART=type("UART", (Call,), {}), Pin=pin)
     monkeypatch.setitem(sys.modules, "machine", machine)
     monkeypatch.setitem(sys.modules, "bg95", types.SimpleNamespace(Modem=Call))
-    modem = runpy.run_path(str(board.wiring))["modem"](sockets=2)
+    build = runpy.run_path(str(board.wiring))["modem"]
+    modem = build(sockets=2)
 
     (uart,) = modem.args
     assert uart.args == (board.uart.id, board.uart.baudrate)
+    # Told the rate, the driver finds a module that was left at another one.
+    assert modem.options.pop("baudrate") == board.uart.baudrate
+    faster = build(baudrate=460800)
+    assert (faster.args[0].args[1], faster.options["baudrate"]) == (460800, 460800)
     assert {side: uart.options[side].args for side in ("tx", "rx")} == {
         "tx": (board.uart.tx,),
         "rx": (board.uart.rx,),
