@@ -77,7 +77,7 @@ class Connection(io.IOBase):
         self._unsure = 0  # newest bytes in the ring that their answer has not confirmed yet
         self._hint = False  # the module may hold data
         self._asked_at = 0  # when it was asked last
-        self._refused = False  # it knows no such connection; since when
+        self._refused = False  # it says that it knows no such connection; since when
         self._refused_at = 0
         self._tail = 0  # CR and LF between payload and OK, learnt from the first answer
         self._datagrams = context.dtls  # keep the boundaries: one answer or push is one datagram
@@ -209,9 +209,8 @@ class Connection(io.IOBase):
         if self._state != OPEN and self._state != ENDING:
             return
         if self._refused and self._state == OPEN:
-            if ticks_diff(ticks_ms(), self._refused_at) >= RETRY_MS:
-                self._fail(ENOTCONN, "the module knows no such connection any more")
-            return
+            if ticks_diff(ticks_ms(), self._refused_at) < RETRY_MS:
+                return
         if self._src is None and self._w:
             ms = self.flush_ms
             if self._w == SEND_MAX or (ms and ticks_diff(ticks_ms(), self._wrote_at) >= ms):
@@ -302,13 +301,17 @@ class Connection(io.IOBase):
             self._hint = True  # a late answer still reaches the ring; then ask again
             return
         if result != _at.OK:
-            # SSL 2.3.4: ERROR is "no connection". After "closed" some firmware drops what was unread (3.5).
-            if self._state == ENDING:
+            # SSL 2.3.4: ERROR is "no connection". After "closed" some firmware drops what was unread (3.5). But it may
+            # be the question that a bad UART spoilt, or "closed" waited for the end of it: the module is asked twice.
+            if not self._refused:
+                self._refused_at = ticks_ms()
+                self._refused = self._hint = True
+            elif self._state == ENDING:
                 self._ended()
             else:
-                self._refused_at = ticks_ms()
-                self._refused = True  # "closed" may have waited for the end of this command
+                self._fail(ENOTCONN, "the module knows no such connection any more")
             return
+        self._refused = False
         if not self._unsure:
             if self._state == ENDING and not self._hint:
                 self._ended()

@@ -687,6 +687,7 @@ def read(run):
         if case.form == "urc":
             run.pump()
     elif case.refused and case.form != "urc":
+        module.times = 2  # it is asked once more
         run.fails(lambda: socket.read(1), run.driver.DisconnectedError)
     elif b"pdpdeact" in case.answer:
         run.pump(100)

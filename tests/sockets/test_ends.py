@@ -2,6 +2,7 @@
 
 import pytest
 import world as w
+from scripted import answering, connected
 
 import bg95
 from bg95_host.module_sim.manual import TlsPeer
@@ -186,3 +187,64 @@ def test_a_lost_data_connection_ends_a_stream_with_its_name_and_can_be_opened_ag
         world.context.connect(w.HOST, 8883)
     world.modem.connect("iot.apn")
     world.context.connect(w.HOST, 8883).close()
+
+
+REFUSALS = [b"\r\nERROR\r\n", b"\r\n+CME ERROR: 3\r\n"]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+@pytest.mark.parametrize("mode", [bg95.BUFFER, bg95.DIRECT_PUSH])
+@pytest.mark.parametrize("when", range(3))
+def test_one_refused_read_after_the_end_is_not_the_end_of_what_was_sent(fake, when, mode, refusal):
+    """A question that the UART spoilt is answered with ERROR, too. Whichever read it is."""
+    sock = connected(fake, mode)
+    fake.module.unread[b"0"] = PATTERN[:4000]
+    hear = fake.module._hear_line
+    reads = []
+
+    def spoilt(line):
+        reads.append(line)
+        if line.startswith(b"AT+QSSLRECV=") and len(reads) == when + 1:
+            fake.module.say(refusal)
+        else:
+            hear(line)
+
+    fake.module._hear_line = spoilt
+    fake.module.say(b'\r\n+QSSLURC: "closed",0\r\n')
+    assert sock.read() == PATTERN[:4000]
+    assert sock.read(1) == b""
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_module_that_drops_what_was_unread_says_so_twice(fake, refusal):
+    """Nor is it asked for ever."""
+    sock = connected(fake)
+    fake.module.replies = [(b"AT+QSSLRECV=", [refusal])]
+    fake.module.say(b'\r\n+QSSLURC: "closed",0\r\n')
+    assert sock.read() == b""
+    assert fake.module.lines[-2:] == [b"AT+QSSLRECV=0,1500"] * 2
+
+
+def test_two_refused_reads_with_an_answer_between_are_no_end_either(fake):
+    sock = connected(fake)
+    fake.module.unread[b"0"] = PATTERN[:2000]
+    hear = fake.module._hear_line
+    turns = [True, False, True]
+    fake.module._hear_line = lambda line: (
+        fake.module.say(REFUSALS[0]) if turns and turns.pop(0) else hear(line)
+    )
+    fake.module.say(b'\r\n+QSSLURC: "closed",0\r\n')
+    assert sock.read() == PATTERN[:2000]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_connection_that_the_module_denies_is_asked_for_once_more(fake, times):
+    sock = connected(fake)
+    sock.settimeout(5)
+    fake.module.unread[b"0"] = b"answer"
+    answering(fake, b"AT+QSSLRECV=", REFUSALS[:1] * times)
+    if times == 1:
+        assert sock.read(6) == b"answer"
+        return
+    with pytest.raises(fake.driver.DisconnectedError, match="no such connection"):
+        sock.read(6)
