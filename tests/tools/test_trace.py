@@ -70,6 +70,105 @@ def test_a_file_command_runs_until_its_data_is_over():
     assert trace.spans(records) == [Span('AT+QFUPL="a",9,5', 0, 4, "OK", sent=9)]
 
 
+OPENED = """\
+     0.000 > AT+QSSLOPEN=1,1,0,"a.test",443,0
+     0.010 < OK
+     0.020 > AT+QSSLOPEN=1,1,2,"b.test",443,0
+     0.030 < OK
+     0.040 > AT+QSSLOPEN=1,1,2,"b.test",443,0
+     0.050 < ERROR
+     0.100 > AT+CSQ
+     0.500 < +QSSLOPEN: 2,566
+     0.600 < +CSQ: 20,99
+     0.610 < OK
+     2.000 < +QSSLOPEN: 0,0
+"""
+
+
+def test_a_late_result_is_joined_to_its_command_by_the_id():
+    records = parse(OPENED)
+    first, second, again, csq = trace.spans(records)
+    assert (first.end, first.result, first.failed) == (2.0, "+QSSLOPEN: 0,0", False)
+    assert (second.end, second.result, second.failed) == (0.5, "+QSSLOPEN: 2,566", True)
+    assert (again.result, again.end) == ("ERROR", 0.05)
+    assert (csq.end, csq.result, csq.failed) == (0.61, "OK", False)
+    assert views.summary(records).startswith("4 commands (2 failed)")
+    page = Page(views.page(records, "t"))
+    assert "→ +QSSLOPEN: 2,566" in page.shown
+    assert page.loads == ["#line3", "#line5"]
+    assert 'class="urc refused" id="line8"' in views.page(records, "t")
+    console = Console(file=io.StringIO(), width=200)
+    views.print_timeline(records, console)
+    assert "◂ +QSSLOPEN: 2,566 AT+QSSLOPEN of 0.020, 480 ms" in console.file.getvalue()
+
+
+def test_perfetto_shows_a_late_result_beside_the_command_that_only_began_it():
+    events = perfetto(parse(OPENED))["traceEvents"]
+    assert [event["dur"] for event in events if event["ph"] == "X"] == [10e3, 10e3, 10e3, 510e3]
+    begun = {event["id"]: event for event in events if event["ph"] == "b"}
+    ended = {event["id"]: event for event in events if event["ph"] == "e"}
+    assert {key: (begun[key]["ts"], ended[key]["ts"]) for key in begun} == {
+        0: (0, 2_000_000),
+        2: (20_000, 500_000),
+    }
+    assert {event["args"]["result"] for event in begun.values()} == {
+        "+QSSLOPEN: 0,0",
+        "+QSSLOPEN: 2,566",
+    }
+
+
+@pytest.mark.parametrize(
+    ("command", "told", "result", "failed"),
+    [
+        ('AT+QIOPEN=1,3,"TCP","a",80,0,1', ["+QIOPEN: 4,0", "+QIOPEN: 3,565"], 1, True),
+        ('AT+QPING=1,"a",4,1', ['+QPING: 0,"1.2.3.4",32,80,255', "+QPING: 0,1,1,0,80,80,80"], 1, False),
+        ('AT+QPING=1,"a"', ["+QPING: 569"], 0, True),
+        ('AT+QIDNSGIP=1,"a"', ['+QIURC: "recv",0', '+QIURC: "dnsgip",565'], 1, True),
+        ('AT+QIDNSGIP=1,"a"', ['+QIURC: "dnsgip",564', '+QIURC: "dnsgip",0,1,600', '+QIURC: "dnsgip","1.2"'], 1, False),
+        ('AT+QNTP=1,"a"', ['+QNTP: 0,"2026/11/25,10:00:00+00"'], 0, False),
+        ('AT+QMTOPEN=0,"a",8883', ["+QMTOPEN: 0,-1"], 0, True),
+        ('AT+QMTSUB=0,7,"t",1', ["+QMTSUB: 0,7,0,1"], 0, False),
+        ('AT+QMTPUB=0,7,1,0,"t",2', ["+QMTPUB: 0,7,2"], 0, True),
+        ("AT+QHTTPGET=80", ["+QHTTPGET: 0,200,5"], 0, False),
+        ("AT+QHTTPGET", ["+QHTTPGET: 702"], 0, True),
+        ('AT+QSSLOPEN=1,1', ["+QSSLOPEN: x"], None, False),
+        ('AT+QIOPEN=?', ["+QIOPEN: 0,1"], None, False),
+    ],
+)  # fmt: skip
+def test_every_command_of_that_kind_has_its_result(command, told, result, failed):
+    records = [Record(0, "host", command), Record(1, "module", "OK")]
+    records += [Record(2 + number, "urc", text) for number, text in enumerate(told)]
+    (span,) = trace.spans(records)
+    assert span.result == ("OK" if result is None else told[result])
+    assert span.end == (1 if result is None else 2 + result)
+    assert span.failed == failed
+
+
+def test_a_late_result_that_comes_before_ok_counts():
+    """Seen on a BG95-M5, and with ERROR behind it (at-commands-more.md)."""
+    for final in ("OK", "ERROR"):
+        records = [
+            Record(0, "host", 'AT+QMTOPEN=0,"a",1883'),
+            Record(1, "urc", "+QMTOPEN: 0,-1"),
+            Record(2, "module", final),
+            Record(3, "host", "AT"),
+            Record(4, "module", "OK"),
+        ]
+        opened, at = trace.spans(records)
+        assert opened.failed and opened.result == "+QMTOPEN: 0,-1" and at.result == "OK"
+
+
+def test_the_answer_that_a_file_is_not_there_is_no_failure():
+    records = [
+        Record(0, "host", 'AT+QFLST="ca.pem"'),
+        Record(1, "module", "+CME ERROR: 405"),
+        Record(2, "host", 'AT+QFDEL="ca.pem"'),
+        Record(3, "module", "+CME ERROR: 405"),
+    ]
+    assert [span.failed for span in trace.spans(records)] == [False, True]
+    assert Page(views.page(records, "t")).loads == ["#line3"]
+
+
 def test_modules_in_one_trace_do_not_answer_for_each_other():
     records = [
         Record(0, "host", "AT+CSQ", module="1"),

@@ -17,7 +17,8 @@ Event = dict[str, Any]
 
 
 def perfetto(records: Sequence[Record]) -> dict[str, Any]:
-    """Commands as slices, URCs, pins and the network as instants, payload as counters; times in µs."""
+    """Commands as slices, late results as slices of their own, URCs, pins and the network as instants, payload as
+    counters; times in µs."""
     modules = dict.fromkeys(record.module for record in records)
     processes = {name: number * _APART for number, name in enumerate(modules, 1)}
     payload = {name: {"sent": 0, "received": 0} for name in processes}
@@ -26,10 +27,16 @@ def perfetto(records: Sequence[Record]) -> dict[str, Any]:
         events += _names(name, process)
     for span in spans(records):
         facts = {"result": span.result, "sent": span.sent, "received": span.received}
+        process = processes[span.module]
         events.append(
-            _event("X", span.start, processes[span.module], _COMMANDS, span.command, args=facts)
-            | {"dur": _microseconds(span.end) - _microseconds(span.start)}
+            _event("X", span.start, process, _COMMANDS, span.command, args=facts)
+            | {"dur": _microseconds(span.answered) - _microseconds(span.start)}
         )
+        if span.is_late:  # a track of its own: slices of one thread must not overlap
+            asynchronous = {"cat": "late", "id": span.line, "args": facts}
+            name = span.command.partition("=")[0]
+            events.append(_event("b", span.start, process, _COMMANDS, name, **asynchronous))
+            events.append(_event("e", span.end, process, _COMMANDS, name, **asynchronous))
     for record in records:
         process = processes[record.module]
         if record.direction in _THREADS:

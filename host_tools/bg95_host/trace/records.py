@@ -9,10 +9,11 @@ import json
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bg95_host.errors import ToolError
+from bg95_host.trace import late
 
 DIRECTIONS = ("host", "module", "urc", "pin", "net", "log")
 
@@ -25,7 +26,9 @@ _FILE_DATA = re.compile(r"AT\+QF(UPL|DWL|READ|WRITE)=", re.IGNORECASE)
 _DRIVER_LINE = re.compile(r" *(\d+\.\d{3}) ([><]) (.*)")
 _DRIVER_PAYLOAD = re.compile(r"(\d+) bytes")
 _REFUSAL = re.compile(r"ERROR$|\+CM[ES] ERROR: |SEND FAIL$")
-_URC = re.compile(r"\+Q(SSL|I)URC:|\+QSSLOPEN: |RDY|APP RDY|POWERED DOWN|\+Q(IND|USIM):")
+# The question whether a file is there; no is an answer to it (file not found, at-commands.md 2.8).
+_PROBE, _NOT_THERE = re.compile(r"AT\+QFLST=", re.IGNORECASE), "+CME ERROR: 405"
+_URC = re.compile(r"\+Q(SSL|I)URC:|RDY|APP RDY|POWERED DOWN|\+Q(IND|USIM):")
 
 
 @dataclass(frozen=True)
@@ -57,15 +60,14 @@ class Record:
         """Whose payload `size` counts: host or module (direct push sends it with a URC)."""
         return "host" if self.direction == "host" else "module"
 
-    @property
-    def is_refusal(self) -> bool:
-        """Whether this is the module's final result of a command that failed."""
-        return self.direction == "module" and bool(_REFUSAL.match(self.text))
-
 
 @dataclass
 class Span:
-    """One command from its first byte to its final result. `sent` and `received` count payload."""
+    """One command from its first byte to its result. `sent` and `received` count payload.
+
+    The result is the final one, or the URC that comes later where OK only begins it (`late`); `answered` is when
+    the AT line was free again. `line` and `last` are the places of the command and its result in the trace.
+    """
 
     command: str
     start: float
@@ -74,11 +76,22 @@ class Span:
     sent: int = 0
     received: int = 0
     module: str = ""
+    answered: float = field(default=0.0, compare=False)
+    line: int = field(default=0, compare=False)
+    last: int = field(default=0, compare=False)
 
     @property
     def failed(self) -> bool:
-        """Whether the module refused, or never answered."""
-        return not self.result or bool(_REFUSAL.match(self.result))
+        """Whether the module refused, never answered, or told later that it did not work."""
+        if _PROBE.match(self.command) and self.result == _NOT_THERE:
+            return False
+        told = late.result(self.result)
+        return not self.result or bool(_REFUSAL.match(self.result)) or bool(told and told.failed)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether its result came behind its OK, perhaps behind other commands."""
+        return late.result(self.result) is not None
 
 
 def load(path: Path) -> list[Record]:
@@ -119,31 +132,67 @@ def duration(records: Iterable[Record]) -> float:
 
 def spans(records: Iterable[Record]) -> list[Span]:
     """The commands of a trace in order, each with its result and the payload that went with it."""
-    found: list[Span] = []
-    running: dict[str, Span] = {}
-    for record in records:
+    reading = _Reading()
+    for number, record in enumerate(records):
+        reading.take(number, record)
+    return reading.spans
+
+
+class _Reading:
+    """The commands of a trace up to a record: which of them run, and which wait for a late result."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+        self._running: dict[str, Span] = {}  # by module: one at a time on an AT line
+        self._waiting: dict[tuple[str, str], list[Span]] = {}  # by module and late.awaited()
+
+    def take(self, number: int, record: Record) -> None:
+        """The next record."""
         if record.direction == "host" and record.text.upper().startswith("AT"):
-            span = Span(record.text, record.time, record.time, module=record.module)
-            running[record.module] = span
-            found.append(span)
-        elif span := running.get(record.module):
-            _extend(span, record)
-            if span.result:
-                del running[record.module]
-    return found
+            self._begin(number, record)
+        elif not self._join(number, record) and (span := self._running.get(record.module)):
+            self._extend(span, number, record)
 
+    def _begin(self, number: int, record: Record) -> None:
+        span = Span(record.text, record.time, record.time, module=record.module)
+        span.answered, span.line, span.last = record.time, number, number
+        self.spans.append(span)
+        self._running[record.module] = span
+        if key := late.awaited(record.text):
+            self._waiting.setdefault((record.module, key), []).append(span)
 
-def _extend(span: Span, record: Record) -> None:
-    """Add to a command what came after it."""
-    if record.direction == "host":
-        span.sent += record.size
-        span.end = record.time
-    elif record.direction == "module":
+    def _join(self, number: int, record: Record) -> bool:
+        """Give a late result to the command that began it, whatever was sent since; whether it is one."""
+        told = late.result(record.text) if record.direction in ("urc", "module") else None
+        begun = self._waiting.get((record.module, told.key)) if told else None
+        if told is None or not begun:
+            return False
+        span = begun[0]
+        span.result, span.end, span.last = record.text, record.time, number
+        if told.over:
+            begun.pop(0)
+        return True
+
+    def _extend(self, span: Span, number: int, record: Record) -> None:
+        """Add to a command what came after it."""
+        if record.direction not in ("host", "module"):
+            return
+        span.end = span.answered = record.time
+        if record.direction == "host":
+            span.sent += record.size
+            return
         span.received += record.size
-        span.end = record.time
         only_begins = record.text.startswith("CONNECT") and _FILE_DATA.match(span.command)
         if _FINAL.match(record.text) and not only_begins:
-            span.result = record.text
+            del self._running[record.module]
+            self._end(span, number, record)
+
+    def _end(self, span: Span, number: int, record: Record) -> None:
+        if not span.is_late:  # else its late result came before this one
+            span.result, span.last = record.text, number
+        key = (record.module, late.awaited(span.command) or "")
+        if record.text != "OK" and key in self._waiting:  # nothing will follow
+            self._waiting[key] = [each for each in self._waiting[key] if each is not span]
 
 
 def _record(line: str) -> Record | None:
@@ -175,7 +224,7 @@ def _driver_record(line: str) -> Record | None:
     direction = "host" if match[2] == ">" else "module"
     if payload := _DRIVER_PAYLOAD.fullmatch(text):
         return Record(time, direction, size=int(payload[1]))
-    if direction == "module" and _URC.match(text):
+    if direction == "module" and (_URC.match(text) or late.result(text)):
         direction = "urc"
     return Record(time, direction, text)
 

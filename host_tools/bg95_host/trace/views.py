@@ -28,15 +28,19 @@ _LISTED = 10  # refused commands at the top of a page
 def print_timeline(records: Sequence[Record], console: Console) -> None:
     """One line a record: seconds, the time since the one before, direction, what."""
     before = 0.0
-    for record in records:
+    began = {span.last: span for span in spans(records) if span.is_late}
+    for number, record in enumerate(records):
         arrow, style = _ARROWS[record.direction]
         gap = (record.time - before) * 1000
         before = record.time
-        late = f"+{gap:,.0f} ms" if gap >= 1 else ""
-        console.print(
-            f"[dim]{record.time:10.3f} {late:>12}[/] [{style}]{arrow} {escape(_named(record))}[/]",
-            soft_wrap=True,
+        later = f"+{gap:,.0f} ms" if gap >= 1 else ""
+        line = (
+            f"[dim]{record.time:10.3f} {later:>12}[/] [{style}]{arrow} {escape(_named(record))}[/]"
         )
+        if span := began.get(number):
+            name, took = span.command.partition("=")[0], (span.end - span.start) * 1000
+            line += f" [dim]{escape(name)} of {span.start:.3f}, {took:,.0f} ms[/]"
+        console.print(line, soft_wrap=True)
     console.print(summary(records))
 
 
@@ -74,10 +78,11 @@ def lines(records: Sequence[Record], linked: bool = False) -> str:
     """A table with every record; `linked`: rows can be pointed to as #line1, #line2, ..."""
     rows = []
     before = 0.0
+    refused = {span.last + 1 for span in spans(records) if span.failed}
     for number, record in enumerate(records, 1):
         gap = (record.time - before) * 1000
         before = record.time
-        kind = f"{record.direction} refused" if record.is_refusal else record.direction
+        kind = f"{record.direction} refused" if number in refused else record.direction
         anchor = f' id="line{number}"' if linked else ""
         rows.append(
             f'<tr class="{kind}"{anchor}><td>{record.time:.3f}</td>'
@@ -106,9 +111,8 @@ def _refusals(records: Sequence[Record]) -> str:
     failed = [span for span in spans(records) if span.failed]
     if not failed:
         return ""
-    numbers = {(r.time, r.text, r.module): number for number, r in enumerate(records, 1)}
     items = [
-        f'<li><a href="#line{numbers[span.start, span.command, span.module]}">{span.start:.3f} s</a> '
+        f'<li><a href="#line{span.line + 1}">{span.start:.3f} s</a> '
         f"<code>{html.escape(span.command)} → {html.escape(span.result or 'no answer')}</code></li>"
         for span in failed[:_LISTED]
     ]
