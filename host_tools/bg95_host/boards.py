@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from typing_extensions import Self
 
-from bg95_host import mpy
+from bg95_host import mpy, toml_file
 from bg95_host.errors import ToolError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BOARDS = REPOSITORY / "boards"
@@ -123,11 +117,10 @@ def load(name: str) -> Board:
         raise ToolError(f"there is no board {name!r}; choose one of {', '.join(names())}")
     file = BOARDS / name / "board.toml"
     try:
-        facts = tomllib.loads(file.read_text(encoding="utf-8"))
-        return Board(**facts, name=name, folder=file.parent)
+        return Board(**toml_file.read(file), name=name, folder=file.parent)
     except ValidationError as e:
         reason = "; ".join(map(_said, e.errors()))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError, OSError) as e:
+    except (ValueError, TypeError) as e:
         reason = str(e)
     raise ToolError(f"{file} is not a valid board description: {reason}")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -128,7 +127,8 @@ print(json.dumps([i.name, list(i.version), getattr(i, '_mpy', 0), getattr(i, '_m
 
 def inspect(link: BoardLink) -> Firmware:
     """Ask the board what it runs; DeployError if the driver cannot run on that."""
-    name, version, mpy_word, machine, free = json.loads(link.execute(_INSPECT).split("\n")[0])
+    facts = link.ask(_INSPECT, tuple[str, list[int | str], int, str, int])
+    name, version, mpy_word, machine, free = facts
     if name != "micropython":
         raise DeployError(f"the board on {link.port} runs {name}; bg95 needs MicroPython")
     number = tuple(part for part in version if isinstance(part, int))
@@ -183,11 +183,13 @@ def _hash(path):
                 return ''.join('%02x' % b for b in h.digest())
             h.update(buf[:n])
 def _hashes(paths):
+    found = {}
     for path in paths:
         try:
-            print(json.dumps([path, _hash(path)]))
+            found[path] = _hash(path)
         except OSError:
             pass
+    return found
 def _remove(paths):
     for path in paths:
         try:
@@ -239,12 +241,11 @@ def _synchronise(
 
 
 def _entries(link: BoardLink, folder: str) -> list[str]:
-    return json.loads(link.execute(f"print(json.dumps(_entries({folder!r})))"))
+    return link.ask(f"print(json.dumps(_entries({folder!r})))", list[str])
 
 
 def _hashes(link: BoardLink, paths: Iterable[str]) -> dict[str, str]:
-    printed = link.execute(f"_hashes({list(paths)!r})")
-    return dict(json.loads(line) for line in printed.splitlines())
+    return link.ask(f"print(json.dumps(_hashes({list(paths)!r})))", dict[str, str])
 
 
 def _check_space(link: BoardLink, firmware: Firmware, board: Board, sizes: list[int]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -238,7 +237,7 @@ class ThroughBoard(ModuleLink):
     def _ask(self, call: str, *args: object) -> Any:
         """Call something on the board with literals, or with a `_There`."""
         words = ", ".join([call, *map(repr, args)])
-        failed, value = json.loads(self._run(f"answer({words})"))
+        failed, value = self._link.decoded(self._run(f"answer({words})"), tuple[int, Any])
         if failed:
             raise ModuleError(value)
         return value

@@ -9,20 +9,25 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import serial
 import serial.tools.list_ports
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
+from pydantic import TypeAdapter, ValidationError
 from typing_extensions import Self
 
 from bg95_host.errors import ToolError, said_by
+from bg95_host.visible import visible
 
 _READ_S = 5  # mpremote looks at its own deadlines this often where a read blocks (ptys)
 _CONNECT_S = 10
+_NOISE_S = 30  # mpremote's own deadlines do not pass while something talks
 _SILENCE_S = 60  # a slow board renames and hashes files for as long without a word
 _BUSY_S = 1.0  # a program that is just ending still holds the port
 _BUSY = "another program uses it; close that first"
+_SHOWN = 60  # characters of what a port says
 _CTRL_C = b"\x03"
 _CTRL_D = b"\x04"
 
@@ -57,6 +62,25 @@ def resolve_port(port: str) -> str:
     raise BoardError(f"no board was found at {port}; the USB serial ports here: {seen}")
 
 
+class _Listener:
+    """The port while its prompt is waited for: what came is kept, and after `_NOISE_S` nothing more is taken."""
+
+    def __init__(self, port: Any) -> None:
+        self.heard = bytearray()
+        self._port = port
+        self._deadline = time.monotonic() + _NOISE_S
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+    def read(self, size: int = 1) -> bytes:
+        if time.monotonic() > self._deadline:
+            raise TransportError("it goes on talking")
+        data = self._port.read(size)
+        self.heard += data
+        return data
+
+
 class BoardLink:
     """A board in its raw REPL, for the length of a `with` block.
 
@@ -78,20 +102,19 @@ class BoardLink:
     def __enter__(self) -> Self:
         device = resolve_port(self.port)
         self._transport = _open(device)
-        # mpremote prints what it received when no prompt came.
-        said = io.StringIO()
+        port = self.transport.serial
+        listener = self.transport.serial = _Listener(port)
         try:
-            with contextlib.redirect_stdout(said):
+            # mpremote prints what it received when no prompt came.
+            with contextlib.redirect_stdout(io.StringIO()):
                 self.transport.enter_raw_repl(self._soft_reset, timeout_overall=_CONNECT_S)
         except (TransportError, serial.SerialException, OSError) as e:
             self._close()
-            raise BoardError(
-                f"nothing on {device} answers as MicroPython: check that it is the right port and "
-                "that the board runs MicroPython (https://micropython.org/download)"
-            ) from e
+            raise BoardError(_no_prompt(device, listener.heard)) from e
         except BaseException:
             self._close()
             raise
+        self.transport.serial = port
         return self
 
     def __exit__(
@@ -123,6 +146,21 @@ class BoardLink:
         printed = bytearray()
         self._run(program, printed.extend, _SILENCE_S)
         return _lines(printed)
+
+    def ask(self, program: str, kind: Any = Any) -> Any:
+        """Run a short program that prints JSON last; that value, which must be of the type `kind`."""
+        return self.decoded(self.execute(program), kind)
+
+    def decoded(self, printed: str, kind: Any = Any) -> Any:
+        """The JSON in the last line of what a program printed; BoardError where it is not of that type."""
+        answer = printed.rstrip().rpartition("\n")[2]
+        try:
+            return TypeAdapter(kind).validate_json(answer)
+        except ValidationError:
+            raise BoardError(
+                f"the board on {self.port} answered {_excerpt(answer) or 'nothing'}, which makes no "
+                "sense: does something else print there, or are bytes lost?"
+            ) from None
 
     def evaluate(self, expression: str) -> object:
         """The value of an expression whose repr() is a literal."""
@@ -171,6 +209,28 @@ class BoardLink:
             self.transport.serial.write(_CTRL_D)
             if not self.transport.read_until(1, b"soft reboot", timeout=_READ_S).endswith(b"boot"):
                 raise TransportError("no soft reset")
+
+
+def _no_prompt(device: str, heard: bytes | bytearray) -> str:
+    """Why there may be no MicroPython, the likeliest first."""
+    app = "an app that catches Ctrl-C, as a bare `except:` in its loop does"
+    way_out = "reset it and press Ctrl-C before that loop begins, or erase its flash"
+    check = "check that it is the right port and that the board runs MicroPython"
+    if said := _excerpt(_lines(heard)):
+        return (
+            f"nothing on {device} answers as MicroPython, though it says {said}: either it runs "
+            f"{app} ({way_out}), or it is something else: {check}"
+        )
+    return (
+        f"nothing on {device} answers as MicroPython: {check} (https://micropython.org/download); "
+        f"or it runs {app}: {way_out}"
+    )
+
+
+def _excerpt(text: str) -> str:
+    """The last whole line of what was said, in quotes; "" if there is none."""
+    last = max(text.strip().splitlines()[-2:], key=len, default="")
+    return f"'{visible(last)[-_SHOWN:]}'" if last else ""
 
 
 def _lines(data: bytes | bytearray) -> str:

@@ -104,6 +104,8 @@ def test_no_two_boards_are_taken_for_each_other():
         (("fs_size = 1441792", "fs_size = 1000"), "flash: .* whole blocks"),
         (("[flash]", "[flash"), "line 9"),
         (("#", "\udcff"), "utf-8"),
+        (("#", f"a = {'[' * 5000}"), "it is nested too deeply"),
+        (("[flash]", f"{'a.' * 5000}a = 1\n[flash]"), "a: Extra inputs"),
     ],
 )
 def test_a_wrong_board_toml_is_refused_with_the_place(tmp_path, monkeypatch, change, said):

@@ -282,6 +282,42 @@ def test_a_port_without_micropython_says_so(stranger, monkeypatch):
         deploy(stranger)
 
 
+@pytest.mark.parametrize("prints", ["pass", "print('tick')"])
+def test_an_app_that_swallows_ctrl_c_is_named_as_a_cause(prints, blank, tmp_path, monkeypatch):
+    """Also where it prints all the time, which mpremote would listen to for ever."""
+    app = tmp_path / "app.py"
+    app.write_text(
+        "import time\nprint('begun')\nwhile True:\n    try:\n"
+        f"        while True: time.sleep_ms(5); {prints}\n    except: pass\n"
+    )
+    deploy(blank.port, app=app)
+    terminal = Terminal(blank.port)
+    terminal.expect("begun")
+    terminal.close()
+    monkeypatch.setattr("bg95_host.mpremote_link._CONNECT_S", 1)
+    monkeypatch.setattr("bg95_host.mpremote_link._READ_S", 0.2)
+    monkeypatch.setattr("bg95_host.mpremote_link._NOISE_S", 2)
+    said = "though it says 'tick'" if "tick" in prints else "answers as MicroPython: check"
+    with pytest.raises(BoardError, match=f"{said}.* an app that catches Ctrl-C, as a bare"):
+        deploy(blank.port)
+
+
+@pytest.mark.parametrize(
+    ("prints", "said"),
+    [
+        ("print('\\x1b[2Jrubbish')", r"answered '\\x1b\[2Jrubbish', which"),
+        ("print('[1, 2]')", r"answered '\[1, 2\]', which makes no sense"),
+        ("print('[' * 5000)", r"answered '\[+', which makes no sense"),
+        ("pass", "answered nothing, which makes no sense"),
+    ],
+)
+def test_rubbish_from_a_board_is_one_sentence(prints, said, rig, monkeypatch):
+    monkeypatch.setattr("bg95_host.deploy._INSPECT", prints)
+    with pytest.raises(BoardError, match=said) as error:
+        deploy(rig.port)
+    assert str(error.value).isprintable()
+
+
 def inspected(rig, monkeypatch, board=None, **facts):
     printed = {"name": "micropython", "version": [1, 29, 0], "mpy": 0x0B06, "machine": "linux"}
     values = [*(printed | facts).values(), 10**6]

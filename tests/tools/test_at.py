@@ -38,6 +38,14 @@ def test_a_command_shows_its_answer_and_ok(running, shown):
     assert shown == [("answer", "+CSQ: 20,99"), ("ok", "OK")]
 
 
+def test_what_a_terminal_would_obey_is_shown(bg95, add_module):
+    module = add_module(model="BG95\x1b[2J\x07")
+    for command in ("at", "doctor"):
+        done = bg95(command, "--port", module.path, input="ATI\n")
+        assert r"BG95\x1b[2J" in done.stdout
+        assert done.stdout.replace("\n", "").isprintable()
+
+
 def test_a_refusal_names_the_section_to_read(running, shown):
     assert not running.send("AT+QIACT=99")
     ((kind, text),) = shown

@@ -233,6 +233,11 @@ def test_the_simulators_trace_is_readable(add_module, tmp_path):
         ("hello\n", "is not an AT trace: look at line 1"),
         ('{"t": 1, "dir": "host"}\n{"t": 1}\n', "is not an AT trace: look at line 2"),
         ('{"t": 1, "dir": "nobody"}\n', "is not an AT trace: look at line 1"),
+        ('{"t": 1e308, "dir": "host"}\n', "is not an AT trace: look at line 1"),
+        (f"{'9' * 400}.000 > AT\n", "is not an AT trace: look at line 1"),
+        ('{"t": 1, "dir": "host", "len": -1}\n', "is not an AT trace: look at line 1"),
+        (f'{{"t": 1, "dir": "host", "len": {"9" * 4000}}}\n', "is not an AT trace: look at line 1"),
+        (f'{{"t": 1, "dir": "host", "text": {"[" * 5000}\n', "is not an AT trace: look at line 1"),
     ],
 )
 def test_what_is_no_trace_is_refused_with_its_line(tmp_path, text, sentence):
@@ -257,6 +262,21 @@ def test_the_timeline_shows_every_record_and_ends_with_the_sum(file):
     assert "→ AT+QSSLSEND=0,18" in lines[0]
     assert "+250 ms" in lines[1] and "18 bytes" in lines[1]
     assert lines[-1] == "3 commands (1 failed), 18 bytes out, 5 in, 1.000 s"
+
+
+ESCAPES = "\x1b]0;title\x07\x1b[2J\x9b31m\u202e\r"
+
+
+def test_what_a_terminal_would_obey_is_shown(bg95, tmp_path):
+    file = tmp_path / "trace.jsonl"
+    lines = [
+        {"t": 0, "dir": "host", "text": f'AT+QIOPEN{ESCAPES}=1,0,"TCP"', "module": ESCAPES},
+        {"t": 1, "dir": "log", "text": ESCAPES, "note": ESCAPES},
+    ]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    shown = bg95("trace", file).stdout
+    assert r"\x1b]0;title\x07\x1b[2J\x9b31m\u202e\r" in shown
+    assert shown.isprintable() or set(filter(lambda c: not c.isprintable(), shown)) == {"\n"}
 
 
 def test_perfetto_events_carry_microseconds_and_results(file):

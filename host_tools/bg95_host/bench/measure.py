@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -89,7 +88,9 @@ class Bench:
         return bytes(printed)
 
     def _ask(self, expression: str) -> Any:
-        return json.loads(self._do(f"print(json.dumps({expression}))"))
+        return self._link.decoded(
+            self._do(f"print(json.dumps({expression}))").decode("utf-8", "replace")
+        )
 
     def _record(self, name: str, value: float, unit: str, limit: float | None = None) -> Record:
         return Record(name, self._rig.name, value, unit, limit)

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from bg95_host.visible import visible
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -17,11 +19,16 @@ def console(quiet: bool = False, stderr: bool = False) -> Console:
     return Console(highlight=False, soft_wrap=True, quiet=quiet, stderr=stderr)
 
 
-def complain(sentence: str) -> None:
-    """Say on stderr what went wrong."""
+def shown(text: str) -> str:
+    """Text from outside, for a console: no markup, nothing that a terminal obeys."""
     from rich.markup import escape
 
-    console(stderr=True).print(f"[bold red]bg95:[/] {escape(sentence)}")
+    return escape(visible(text))
+
+
+def complain(sentence: str) -> None:
+    """Say on stderr what went wrong."""
+    console(stderr=True).print(f"[bold red]bg95:[/] {shown(sentence)}")
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from bg95_host.cli import _module_options as where
-from bg95_host.cli._terminal import console
+from bg95_host.cli._terminal import console, shown
 
 if TYPE_CHECKING:
     from bg95_host.console import Console
@@ -27,8 +27,6 @@ def _at(
     board_port: where.BoardPort = None,
     baud: where.Baud = 115200,
 ) -> None:
-    from rich.markup import escape
-
     from bg95_host.console import Console
     from bg95_host.module_link import open_link
 
@@ -36,7 +34,7 @@ def _at(
 
     def show(kind: str, text: str) -> None:
         mark = "◂ " if kind == "urc" else ""
-        terminal.print(f"[{_STYLES[kind]}]{mark}{escape(text)}[/]")
+        terminal.print(f"[{_STYLES[kind]}]{mark}{shown(text)}[/]")
 
     with open_link(port, board_port, baud) as link:
         with terminal.status("getting in step with the module"):

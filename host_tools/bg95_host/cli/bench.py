@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bg95_host.cli import _rig_options as on
-from bg95_host.cli._terminal import console
+from bg95_host.cli._terminal import console, shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,14 +61,12 @@ def _bench(
 
 
 def _show(terminal: Console, record) -> None:
-    from rich.markup import escape
-
     value = f"{record.value:,.0f} {record.unit}" if record.value is not None else "failed"
     share = ""
     if record.ratio is not None:  # a time is at least its limit, all else at most
         times = f"{record.ratio:7.1f} ×" if record.unit == "us" else f"{record.ratio:7.0%} of"
         share = f"{times} {record.limit:,.0f}"
-    terminal.print(f"{record.name:<34} {value:>14} {share}  [red]{escape(record.error)}[/]")
+    terminal.print(f"{record.name:<34} {value:>14} {share}  [red]{shown(record.error)}[/]")
 
 
 def _plot(terminal: Console, found, output: Path) -> list[Path]:

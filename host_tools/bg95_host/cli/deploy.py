@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from bg95_host.cli import _names
-from bg95_host.cli._terminal import complain, console, progress
+from bg95_host.cli._terminal import complain, console, progress, shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,11 +65,11 @@ def _show(terminal: Console, report: Report, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(report)), flush=True)
         return
-    terminal.print(f"[bold]{report.board}[/]: {escape(report.firmware)}")
+    terminal.print(f"[bold]{report.board}[/]: {shown(report.firmware)}")
     for file, size in report.copied.items():
         terminal.print(f"  [green]+[/] {file}  {size:,} bytes")
     for file in report.removed:
-        terminal.print(f"  [red]-[/] {escape(file)}")
+        terminal.print(f"  [red]-[/] {shown(file)}")
     if report.copied or report.removed:
         terminal.print(f"{len(report.unchanged)} files were up to date; all verified by SHA-256")
     else:

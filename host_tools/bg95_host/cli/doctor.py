@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bg95_host.cli import _module_options as where
-from bg95_host.cli._terminal import console
+from bg95_host.cli._terminal import console, shown
 
 if TYPE_CHECKING:
     from bg95_host.module_link import Finding
@@ -34,8 +34,6 @@ def _doctor(
     ] = "",
     as_json: where.Json = False,
 ) -> None:
-    from rich.markup import escape
-
     from bg95_host.module_link import open_link
 
     host, server_port = _split(server)
@@ -50,10 +48,10 @@ def _doctor(
     findings = [_for_a_terminal(finding, apn) for finding in found]
     width = max(len(finding.what) for finding in findings)
     for finding in findings:
-        what = f"[bold]{escape(finding.what):<{width}}[/]"
-        terminal.print(f"{_MARKS[finding.ok]} {what}  {escape(finding.seen)}")
+        what = f"[bold]{shown(finding.what):<{width}}[/]"
+        terminal.print(f"{_MARKS[finding.ok]} {what}  {shown(finding.seen)}")
         if finding.advice:
-            terminal.print(f"  {'':<{width}}  → {escape(finding.advice)}")
+            terminal.print(f"  {'':<{width}}  → {shown(finding.advice)}")
     if as_json:
         print(json.dumps([finding._asdict() for finding in findings]))
     if not all(finding.ok for finding in findings):  # what could not be asked is not well

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bg95_host.cli import _names
-from bg95_host.cli._terminal import console
+from bg95_host.cli._terminal import console, shown
 
 
 def register(app: typer.Typer) -> None:
@@ -39,8 +39,6 @@ def _image(
 ) -> None:
     from dataclasses import asdict
 
-    from rich.markup import escape
-
     from bg95_host.errors import ToolError
 
     try:
@@ -58,11 +56,11 @@ def _image(
         return
     for folder, sizes in _by_folder(made.files).items():
         what = f"{folder} ({len(sizes)} files)" if len(sizes) > 1 else folder
-        terminal.print(f"{sum(sizes):9,} B  {escape(what)}", style="dim")
+        terminal.print(f"{sum(sizes):9,} B  {shown(what)}", style="dim")
     total = made.path.stat().st_size
-    where = escape(str(made.path))
+    where = shown(str(made.path))
     terminal.print(f"[green]✓[/] {where} ({total:,} bytes), files at 0x{made.offset:x}")
-    terminal.print(f"  to flash: {escape(made.how_to_flash)}")
+    terminal.print(f"  to flash: {shown(made.how_to_flash)}")
 
 
 def _by_folder(files: dict[str, int]) -> dict[str, list[int]]:

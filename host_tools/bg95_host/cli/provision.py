@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bg95_host.cli import _module_options as where
-from bg95_host.cli._terminal import console, progress
+from bg95_host.cli._terminal import console, progress, shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -97,20 +97,16 @@ def _psk_key(file: Path | None) -> str:
 
 
 def _show_findings(terminal: Console, items: list[Item]) -> None:
-    from rich.markup import escape
-
     for item in items:
         for finding in item.findings:
-            terminal.print(f"{_MARKS[finding.level]} {escape(f'{item.name}: {finding.text}')}")
+            terminal.print(f"{_MARKS[finding.level]} {shown(f'{item.name}: {finding.text}')}")
 
 
 def _show_sent(terminal: Console, items: list[Item]) -> None:
-    from rich.markup import escape
-
     for item in items:
         if item.sent is not None:
             done = "sent, size and checksum agree" if item.sent else "was there already"
-            what = escape(f"{item.name} ({item.kind}, {len(item.data)} bytes)")
+            what = shown(f"{item.name} ({item.kind}, {len(item.data)} bytes)")
             terminal.print(f"[green]✓[/] {what}: {done}")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bg95_host.cli._terminal import console
+from bg95_host.cli._terminal import console, shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,12 +50,10 @@ def _trace(
 
 
 def _write(terminal: Console, file: Path, text: str) -> None:
-    from rich.markup import escape
-
     from bg95_host.errors import ToolError
 
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ToolError(f"{file} cannot be written: {error.strerror}") from error
-    terminal.print(f"wrote {escape(str(file))}")
+    terminal.print(f"wrote {shown(str(file))}")

@@ -23,6 +23,7 @@ from bg95_host.mpremote_link import BoardException, BoardLink
 from bg95_host.rigs.virtual import VirtualRig
 from bg95_host.testbed.pki import Authority
 from bg95_host.testbed.servers import TlsServer
+from bg95_host.visible import visible
 
 HOST = "server.bg95.test"  # .test is reserved for this (RFC 6761); the simulated module resolves it
 MODES = ("BUFFER", "DIRECT_PUSH", "TRANSPARENT")
@@ -266,10 +267,10 @@ class Demo:
         runner = threading.Thread(target=_run_on_board, args=(self.rig.port, lines), daemon=True)
         runner.start()
         while (line := self._next(lines)) is not None:
-            if line.startswith(_MARK):
-                yield json.loads(line[len(_MARK) :])
+            if event := _event(line):
+                yield event
             elif line:
-                self._tell("printed", line=line)
+                self._tell("printed", line=visible(line))
 
     def _next(self, lines: _Lines) -> str | None:
         deadline = time.monotonic() + _PATIENCE_S
@@ -297,6 +298,14 @@ _STAGES = {
     "echoed": "closing the connection of mode {mode}",
     "suspecting": "connecting to a server with {what}",
 }
+
+
+def _event(line: str) -> dict[str, Any] | None:
+    """A report of the app; None if the line is anything else, or was damaged on its way."""
+    with contextlib.suppress(ValueError, RecursionError):
+        event = json.loads(line.removeprefix(_MARK)) if line.startswith(_MARK) else None
+        return event if isinstance(event, dict) and "event" in event else None
+    return None
 
 
 _Lines = queue.SimpleQueue[str | Exception | None]

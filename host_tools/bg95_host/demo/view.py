@@ -18,6 +18,7 @@ from rich.progress import (
 from rich.table import Table
 
 from bg95_host.demo.story import Summary
+from bg95_host.visible import visible
 
 _COLOURS = {"PC": "cyan", "board": "green", "module": "magenta", "server": "yellow"}
 
@@ -87,7 +88,7 @@ class View:
         """The one sentence of a bad end."""
         self._stop_bar()
         errors = Console(stderr=True, highlight=False)
-        errors.print(f"\n[bold red]The demo failed:[/] {escape(reason)}", soft_wrap=True)
+        errors.print(f"\n[bold red]The demo failed:[/] {escape(visible(reason))}", soft_wrap=True)
 
     def finish(self, summary: Summary) -> None:
         """The table."""
@@ -106,7 +107,8 @@ class View:
     def _line(self, event: str, facts: dict[str, Any]) -> None:
         who, text = _LINES[event]
         shown = {
-            name: escape(fact) if isinstance(fact, str) else fact for name, fact in facts.items()
+            name: escape(visible(fact)) if isinstance(fact, str) else fact
+            for name, fact in facts.items()
         }
         self._row(facts["t"], who, text.format(**shown))
 

@@ -116,7 +116,8 @@ class Lab:
 
     def value(self, expression: str) -> Any:
         """The value of an expression on the board, by way of JSON."""
-        return json.loads(self.execute(f"import json; print(json.dumps({expression}))"))
+        printed = self.execute(f"import json; print(json.dumps({expression}))")
+        return self.link().decoded(printed)
 
     def trace_size(self) -> int:
         """Bytes of the simulated module's trace so far."""

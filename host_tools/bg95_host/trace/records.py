@@ -6,7 +6,6 @@ Neither holds payload or secrets, so what is made of a trace can be shown to any
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,10 @@ from pathlib import Path
 
 from bg95_host.errors import ToolError
 from bg95_host.trace import late
+from bg95_host.visible import visible
 
+_LATEST_S = 1e11  # some 3,000 years; a clock's seconds since 1970 are far less
+_LARGEST = 1 << 40  # bytes of payload in one record
 DIRECTIONS = ("host", "module", "urc", "pin", "net", "log")
 
 # Final result codes and the words that end a command's part of the conversation (at-commands.md 0.3, 1.6).
@@ -47,13 +49,13 @@ class Record:
 
     @property
     def shown(self) -> str:
-        """The record in one line."""
+        """The record in one line, which any terminal can show."""
         parts = [self.text] if self.text else []
         if self.size:
             parts.append(f"{self.size:,} bytes")
         if self.note:
             parts.append(f"({self.note})")
-        return " ".join(parts)
+        return visible(" ".join(parts))
 
     @property
     def sender(self) -> str:
@@ -196,7 +198,9 @@ class _Reading:
 
 
 def _record(line: str) -> Record | None:
-    return _json_record(line) if line.startswith("{") else _driver_record(line)
+    record = _json_record(line) if line.startswith("{") else _driver_record(line)
+    sane = record and abs(record.time) < _LATEST_S and 0 <= record.size < _LARGEST
+    return record if sane else None
 
 
 def _json_record(line: str) -> Record | None:
@@ -210,10 +214,11 @@ def _json_record(line: str) -> Record | None:
             str(facts.get("note", "")),
             str(facts.get("module", "")),
         )
-        record.shown.encode()  # JSON can hold half a surrogate pair, which nothing can show
-    except (ValueError, TypeError, KeyError, OverflowError):
+        # JSON can hold half a surrogate pair, which no file can.
+        f"{record.text}{record.note}{record.module}".encode()
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
-    return record if record.direction in DIRECTIONS and math.isfinite(record.time) else None
+    return record if record.direction in DIRECTIONS else None
 
 
 def _driver_record(line: str) -> Record | None:

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from bg95_host.trace.picture import picture
 from bg95_host.trace.records import Record, duration, spans
+from bg95_host.visible import visible
 
 _ARROWS = {
     "host": ("→", "cyan"),
@@ -39,7 +40,7 @@ def print_timeline(records: Sequence[Record], console: Console) -> None:
         )
         if span := began.get(number):
             name, took = span.command.partition("=")[0], (span.end - span.start) * 1000
-            line += f" [dim]{escape(name)} of {span.start:.3f}, {took:,.0f} ms[/]"
+            line += f" [dim]{escape(visible(name))} of {span.start:.3f}, {took:,.0f} ms[/]"
         console.print(line, soft_wrap=True)
     console.print(summary(records))
 
@@ -95,7 +96,7 @@ def lines(records: Sequence[Record], linked: bool = False) -> str:
 
 def _named(record: Record) -> str:
     """The record in one line, with its module where a trace holds several."""
-    return f"[{record.module}] {record.shown}" if record.module else record.shown
+    return f"[{visible(record.module)}] {record.shown}" if record.module else record.shown
 
 
 def _pictures(records: Sequence[Record]) -> Iterator[str]:
