@@ -12,6 +12,7 @@ from row_player import ERROR, OK, ROW, Module
 _HOST = "broker.example.com"
 _PORT = 8883
 _URC_PREFIX = "+QIND:"
+_URC = b'+QIND: "smsfull",'  # the one that a variation puts in
 
 
 def play(driver, clock, case, variation):
@@ -75,7 +76,7 @@ class Run:
         return self.modem
 
     def _seen(self, line):
-        if line.startswith(b'+QIND: "'):
+        if line.startswith(_URC):
             self.urcs.append(line)
 
     def ends(self, call):
@@ -184,8 +185,8 @@ def on_urc(run):
     run.pump()
     wanted = list(case.texts)
     if run.module.variation.urc:
-        run.urcs = [line for line in heard if line.startswith(b'+QIND: "')]
-        heard = [line for line in heard if not line.startswith(b'+QIND: "')]
+        run.urcs = [line for line in heard if line.startswith(_URC)]
+        heard = [line for line in heard if not line.startswith(_URC)]
     same("URCs", heard, wanted)
 
 

@@ -20,7 +20,7 @@ from bg95_host import compat
 from bg95_host.rigs import unix_vm
 
 HERE = Path(__file__).parent
-URC = b'\r\n+QIND: "csq",20,99\r\n'
+URC = b'\r\n+QIND: "smsfull","ME"\r\n'
 COVERED = [row for row in ROWS.values() if row.documented and row.api]
 CALLS_OF_ROWS = sorted({row.api for row in COVERED})
 

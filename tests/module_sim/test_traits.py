@@ -226,6 +226,14 @@ def escaped(host):
     host.run(1)
 
 
+def idle_again(host):
+    host.command("AT+QIACT=1")
+    host.command("AT+QCSCON=1")
+    said(host, f'AT+QIOPEN=1,0,"TCP","{ADDRESS}",8883\r'.encode(), 3)
+    host.wait_for(b"+QCSCON: 1,0\r\n")
+    return round(host.now, 0)
+
+
 def return_with_data(host):
     escaped(host)
     return said(host, b"AT+QISWTMD=0,2\r")
@@ -289,6 +297,7 @@ EFFECTS = [
     ("dns_s", 5.0, name_query),
     ("dns_busy_first", True, name_query),
     ("ping_ms", 300, ping),
+    ("rrc_idle_s", 20.0, idle_again),
     ("send_refused", "after", dead_send),
     ("stray_lf", True, read_something),
     ("datagrams", True, two_datagrams),

@@ -82,6 +82,7 @@ class Connection:
 
     def open(self) -> None:
         """Start: look the name up, connect, shake hands. `opened` tells how it went."""
+        self._m.use_radio()
         self._deadline = self._m.after(NETWORK_TIMEOUT_S, lambda: self._fail(569, "no answer"))
         error = self._m.faults.open_error()
         if error is not None:
@@ -190,8 +191,7 @@ class Connection:
             self._peer_closed("close_notify")
 
     def _deliver(self, data: bytes) -> None:
-        self._m.count("bytes_in", len(data))
-        self._m.faults.passed("in", len(data))
+        self._m.payload("in", len(data))
         self.on_data(data)
 
     def link_closed(self, reason: str) -> None:
@@ -257,8 +257,7 @@ class Connection:
         """Hand data to the connection; False if it is not connected."""
         if self.state is not State.CONNECTED or self._link is None:
             return False
-        self._m.count("bytes_out", len(data))
-        self._m.faults.passed("out", len(data))
+        self._m.payload("out", len(data))
         if self._tls is None:
             self._link.send(data)
             return True

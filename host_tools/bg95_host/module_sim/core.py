@@ -34,6 +34,7 @@ from .rtc import GPS_EPOCH, Rtc, naive_utc
 from .schedule import Schedule, Timer
 from .sockets import TRANSPARENT, Socket
 from .state import (
+    PDP_TYPES,
     Nonvolatile,
     PdpContext,
     PowerSaving,
@@ -105,6 +106,7 @@ class Module:
         self.profile = self.nv.profile.stored()
         self.profile.cmee = self.traits.factory_cmee
         self.radio = Radio(self.card.asks_for, bool(self.nv.simdet[0]), bool(self.nv.simstat))
+        self.indications = dict(self.nv.indications)
         self.pdp = {cid: self._pdp_at_boot(cid) for cid in range(1, 17)}
         self.ssl = {ctx: SslContext() for ctx in range(6)}
         self.tcpip = TcpipOptions()
@@ -262,7 +264,9 @@ class Module:
             return
         self.count("urcs")
         self._pulse_ri()
-        if self.nv.urcport != "uart1":
+        if not self.indications["all"]:
+            self.trace("urc", text=text, note="not printed: AT+QINDCFG")
+        elif self.nv.urcport != "uart1":
             self.trace("urc", text=text, note=f"printed on {self.nv.urcport}, not on this port")
         elif self.nv.urc_delay:
             end = (2 * self.nv.ri_pulses - 1) * self.nv.ri_pulse_ms / 1000
@@ -289,6 +293,12 @@ class Module:
         """Add to a counter."""
         self.counters[name] += by
 
+    def payload(self, way: str, size: int) -> None:
+        """Payload came from ("in") or went to ("out") the network."""
+        self.count(f"bytes_{way}", size)
+        self.faults.passed(way, size)
+        self.use_radio()
+
     # -- network and TLS -----------------------------------------------------------------------
 
     def register(self) -> None:
@@ -296,12 +306,31 @@ class Module:
         radio = self.radio
         if radio.registered or radio.functionality != 1 or radio.sim != "READY":
             return
-        if self.traits.registration in ("denied", "searching"):
+        if self.traits.registration in ("denied", "searching") or self.nv.cops_mode == 2:
             return
         radio.registered = True
         if self.traits.nitz:
             self.rtc.synchronise(self.network_time(), self.traits.timezone, self.now)
         commands.network.report_registration(self)
+
+    def use_radio(self) -> None:
+        """Traffic: a radio connection stands until there was none for a while (AT+QCSCON)."""
+        self.radio.last_traffic = self.now
+        if not self.radio.rrc:
+            self._rrc(True)
+            self.after(self.traits.rrc_idle_s, self._rrc_idle)
+
+    def _rrc_idle(self) -> None:
+        quiet_at = self.radio.last_traffic + self.traits.rrc_idle_s
+        if quiet_at > self.now:
+            self.at(quiet_at, self._rrc_idle)
+        else:
+            self._rrc(False)
+
+    def _rrc(self, connected: bool) -> None:
+        self.radio.rrc = connected
+        if self.radio.reports_rrc:
+            self.urc(f"+QCSCON: 1,{int(connected)}")
 
     def network_time(self) -> datetime:
         """What the network's clock says, naive UTC."""
@@ -413,6 +442,13 @@ class Module:
                 socket.lost(reason)
         if not first:
             self.urc(f'+QIURC: "pdpdeact",{pdp_id}')
+        kind = PDP_TYPES[context.context_type]
+        self.packet_event(f'NW DEACT "{kind}","{self.address(pdp_id)}",{pdp_id}')
+
+    def packet_event(self, text: str) -> None:
+        """What AT+CGEREP=1 or 2 reports (spec 2.3.1)."""
+        if self.profile.cgerep[0]:
+            self.urc(f"+CGEV: {text}")
 
     def lose_network(self) -> None:
         """Not registered any more: PDP contexts go down, the registration URC is printed."""

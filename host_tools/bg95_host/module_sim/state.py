@@ -41,6 +41,10 @@ class Profile:
         return kept
 
 
+# AT+QINDCFG: which URCs are printed (spec 2.3.1).
+INDICATIONS = {"all": 1, "csq": 0, "smsfull": 0, "ring": 1, "smsincoming": 1}
+
+
 @dataclass
 class Nonvolatile:
     """Kept over a restart: AT&W's profile and what is saved at once (spec 3.6)."""
@@ -54,6 +58,9 @@ class Nonvolatile:
     ri_pulses: int = 1
     urc_delay: int = 0
     psm_urc: int = 0
+    cops_mode: int = 0
+    cops_format: int = 0
+    indications: dict[str, int] = field(default_factory=lambda: dict(INDICATIONS))
     simdet: tuple[int, int] = (0, 0)
     simstat: int = 0
 
@@ -97,6 +104,9 @@ class SimCard:
             return False
         self.pin, self.pin_tries, self.puk_tries = new_pin, 3, 10
         return True
+
+
+PDP_TYPES = {1: "IP", 2: "IPV6", 3: "IPV4V6"}  # <context_type> as AT+CGDCONT and +CGEV write it
 
 
 @dataclass
@@ -146,6 +156,7 @@ class PowerSaving:
     psm: int = 0
     tau: str = "00101100"
     active: str = "00001010"
+    ready: str = "00000000"
     edrx: dict[int, str] = field(default_factory=dict)  # <AcT-type>: <value>
     edrx_mode: int = 0
 
@@ -166,5 +177,6 @@ class Radio:
     tac: str = "1A2B"
     cell: str = "01A2D101"
     rssi: int = 20
-    cops_mode: int = 0
-    cops_format: int = 0
+    reports_rrc: bool = False  # AT+QCSCON
+    rrc: bool = False  # a radio connection stands
+    last_traffic: float = 0.0

@@ -143,6 +143,12 @@ TRAITS: dict[str, Trait] = {
         ),
         Trait("act", 8, "<Act> of +COPS and +CEREG (7, 8 or 9 are seen on Cat M1)", "2.3"),
         Trait("cgreg_unknown_on_lte", False, "+CGREG shows 4 on an LTE-only network", "2.3"),
+        Trait("reject_cause", 0, "EMM cause after a rejection in +CEREG; 0: none printed", "2.3"),
+        Trait(
+            "unquoted_operator", True, "AT+COPS takes an operator's number without quotes", "2.3"
+        ),
+        Trait("cgpaddr_quoted", False, "AT+CGPADDR prints addresses in quotes", "2.3.1"),
+        Trait("rrc_idle_s", 10.0, "from the last traffic to RRC idle (AT+QCSCON)", "2.3.1"),
         Trait("network_scan_s", 0.5, "time that AT+COPS=? takes (up to 180)", "2.3"),
         Trait("nitz", True, "the network tells the time at registration; off: 1980", "1.5, 2.9"),
         Trait("timezone", 0, "the network's time zone in quarter hours", "2.9"),

@@ -51,8 +51,7 @@ class UdpService(Socket):
         if len(self.received) + len(data) > self._m.traits.receive_buffer:
             self._m.trace("net", text=f"{self.label}: a datagram is dropped, the buffer is full")
             return
-        self._m.count("bytes_in", len(data))
-        self._m.faults.passed("in", len(data))
+        self._m.payload("in", len(data))
         self.bytes_total += len(data)
         if self.mode == PUSH:
             self.bytes_read += len(data)
@@ -73,8 +72,7 @@ class UdpService(Socket):
         """Send one datagram; False if the service has ended."""
         if self.state is not State.CONNECTED or self._bound is None:
             return False
-        self._m.count("bytes_out", len(data))
-        self._m.faults.passed("out", len(data))
+        self._m.payload("out", len(data))
         self.bytes_sent += len(data)
         self._bound.send(data, address, port)
         return True

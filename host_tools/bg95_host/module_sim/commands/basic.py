@@ -184,7 +184,7 @@ def cscs_write(m: Module, chset: str) -> None:
     m.profile.cscs = chset
 
 
-CGEREP = Command("+CGEREP", Family.GENERAL, "2.1.1", test="(0-2),(0,1)")
+CGEREP = Command("+CGEREP", Family.GENERAL, "2.3.1", test="(0-2),(0,1)")
 
 
 @CGEREP.read
@@ -192,6 +192,12 @@ def cgerep_read(m: Module) -> Iterator[str]:
     yield "+CGEREP: {},{}".format(*m.profile.cgerep)
 
 
-@CGEREP.write(Int("mode", 0, 2), Int("bfr", 0, 1, default=0))
+@CGEREP.write(Int("mode", 0, 2, default=0), Int("bfr", 0, 1, default=0))
 def cgerep_write(m: Module, mode: int, bfr: int) -> None:
     m.profile.cgerep = (mode, bfr)
+
+
+@CGEREP.execute
+def cgerep(m: Module) -> None:
+    """Without numbers: what it sets is not stated."""
+    cgerep_write(m, 0, 0)

@@ -87,6 +87,7 @@ def qiact_write(m: Module, context_id: int) -> Iterator[Any]:
     if sum(other.active for other in m.pdp.values()) >= MOST_ACTIVE:
         raise TcpipError(572)
     context.active = True
+    m.packet_event(f"PDN ACT {context_id}")
 
 
 QIDEACT = Command("+QIDEACT", Family.TCPIP, "2.6.3", test="(1-16)", max_time=40)
@@ -99,6 +100,8 @@ def qideact(m: Module, context_id: int) -> Iterator[Any]:
     for socket in list(m.sockets.values()):
         if socket.pdp_id == context_id:
             socket.close(1)
+    if m.pdp[context_id].active:
+        m.packet_event(f"PDN DEACT {context_id}")
     m.pdp[context_id].active = m.pdp[context_id].lost = False
 
 
