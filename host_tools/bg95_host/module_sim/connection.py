@@ -243,6 +243,10 @@ class Connection:
         else:
             self._peer_closed(reason)
 
+    def deactivated(self) -> None:
+        """AT+QIDEACT takes the PDP context down."""
+        self.lost("the PDP context was deactivated")
+
     # -- to the network ------------------------------------------------------------------------
 
     def room_for(self, size: int) -> bool:

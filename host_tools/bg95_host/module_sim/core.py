@@ -27,6 +27,7 @@ from .at_port import AtPort
 from .connection import Connection
 from .faults import Faults
 from .flash import Flash
+from .mqtt import MqttClient
 from .net import Net, ResolveDone
 from .options import SimOptions
 from .power import Power
@@ -112,6 +113,7 @@ class Module:
         self.tcpip = TcpipOptions()
         self.sockets: dict[int, Socket] = {}
         self.tls_sessions: dict[tuple[Any, ...], Any] = {}
+        self.mqtt = {index: MqttClient(self, index) for index in range(6)}
         self.last_transparent: Socket | None = None
         self.last_error = 0
         self.sleep_mode = 0
@@ -425,8 +427,13 @@ class Module:
 
     def drop_sockets(self) -> None:
         """Abort every connection without a word: power is gone."""
-        for socket in list(self.sockets.values()):
-            socket.close(0)
+        for connection in self.connections():
+            connection.close(0)
+
+    def connections(self) -> list[Connection]:
+        """Every connection, whatever hangs on it."""
+        brokers = [client.connection for client in self.mqtt.values()]
+        return [*self.sockets.values(), *(link for link in brokers if link is not None)]
 
     def pdp_lost(self, pdp_id: int, reason: str) -> None:
         """The network takes a PDP context down; its connections are lost (spec 3.5)."""
@@ -437,9 +444,9 @@ class Module:
         first = self.traits.pdp_loss_order == "pdpdeact_first"
         if first:
             self.urc(f'+QIURC: "pdpdeact",{pdp_id}')
-        for socket in list(self.sockets.values()):
-            if socket.pdp_id == pdp_id:
-                socket.lost(reason)
+        for connection in self.connections():
+            if connection.pdp_id == pdp_id:
+                connection.lost(reason)
         if not first:
             self.urc(f'+QIURC: "pdpdeact",{pdp_id}')
         kind = PDP_TYPES[context.context_type]
@@ -459,10 +466,10 @@ class Module:
             self.pdp_lost(pdp_id, "the module left the network")
         commands.network.report_registration(self)
 
-    def chosen_sockets(self, client_id: int) -> list[Socket]:
+    def chosen_sockets(self, client_id: int) -> list[Connection]:
         """The connection with this ID, or all of them for -1."""
         if client_id < 0:
-            return list(self.sockets.values())
+            return self.connections()
         return [self.sockets[client_id]] if client_id in self.sockets else []
 
     def restart_state(self) -> None:

@@ -29,6 +29,8 @@ class Family(Enum):
     TCPIP = "tcpip"  # ERROR, 552 in AT+QIGETERROR
     SSL = "ssl"  # the same
     FILE = "file"  # +CME ERROR: 400
+    MQTT = "mqtt"  # ERROR, whatever AT+CMEE and traits say (spec 4.4)
+    HTTP = "http"  # +CME ERROR: 730 (spec 4.5)
 
 
 _REQUIRED: Any = object()
@@ -145,6 +147,8 @@ class Command:
     sets_error: bool = True  # whether AT+QIGETERROR follows this command
     error_trait: str = "parameter_error"  # how a GENERAL command reports a wrong parameter
     handlers: dict[Form, tuple[Handler, tuple[Field, ...]]] = field(default_factory=dict)
+    secret_after: tuple[str, ...] = ()  # first parameters whose followers no trace may show
+    repeated: tuple[Field, ...] = ()  # of the write form: may follow again and again
 
     def __post_init__(self) -> None:
         if self.name in COMMANDS:
@@ -184,8 +188,11 @@ class Command:
         self.handlers[Form.TEST] = (handler, ())
         return handler
 
-    def write(self, *fields: Field) -> Callable[[Handler], Handler]:
-        """Declare the write form and its parameters."""
+    def write(
+        self, *fields: Field, repeated: tuple[Field, ...] = ()
+    ) -> Callable[[Handler], Handler]:
+        """Declare the write form, its parameters, and the group that may be repeated after them."""
+        self.repeated = repeated
 
         def declare(handler: Handler) -> Handler:
             self.handlers[Form.WRITE] = (handler, fields)
@@ -199,6 +206,10 @@ class Command:
             return TcpipError(552)
         if self.family is Family.FILE:
             return CmeError(400)
+        if self.family is Family.HTTP:
+            return CmeError(730)
+        if self.family is Family.MQTT:
+            return PlainError()
         numbered = getattr(module.traits, self.error_trait) == "numbered"
         return CmeError(3) if numbered else PlainError()
 
@@ -210,20 +221,31 @@ class Command:
             return self._test_line(module)
         if call.form not in self.handlers:
             raise PlainError
-        handler, fields = self.handlers[call.form]
-        return handler(module, *self._values(fields, call, module))
+        handler = self.handlers[call.form][0]
+        return handler(module, *self.values(self._fields(call), call.params, module))
+
+    def _fields(self, call: Call) -> tuple[Field, ...]:
+        """The parameters of the called form, with as many repetitions as the call has begun."""
+        fields = self.handlers.get(call.form, (None, ()))[1]
+        more = len(call.params) - len(fields)
+        if call.form is Form.WRITE and self.repeated and more > 0:
+            fields += self.repeated * -(-more // len(self.repeated))
+        return fields
 
     def _test_line(self, module: Module) -> Iterator[str]:
         text = self.tests_as.get(module.traits.test_forms, self.test)
         if text:
             yield f"{self.name}: {text}"
 
-    def _values(self, fields: tuple[Field, ...], call: Call, module: Module) -> Iterator[Any]:
+    def values(
+        self, fields: tuple[Field, ...], params: tuple[Param | None, ...], module: Module
+    ) -> Iterator[Any]:
+        """The values of `params`, one for each of `fields`; raises AtError."""
         quoted_numbers = module.traits.quoted_numbers
-        if len(call.params) > len(fields):
+        if len(params) > len(fields):
             raise self.parameter_error(module)
         for i, declared in enumerate(fields):
-            param = call.params[i] if i < len(call.params) else None
+            param = params[i] if i < len(params) else None
             if param is None:
                 if declared.required:
                     raise self.parameter_error(module)
@@ -236,7 +258,7 @@ class Command:
 
     def shown(self, call: Call) -> str:
         """The call as it may appear in a trace: secret parameters are masked."""
-        fields = self.handlers.get(call.form, (None, ()))[1]
+        fields = self._fields(call)
         words = []
         for i, param in enumerate(call.params):
             if param is None:

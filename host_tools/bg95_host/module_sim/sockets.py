@@ -94,6 +94,10 @@ class Socket(Connection):
         self.received.clear()
         super().lost_silently()
 
+    def deactivated(self) -> None:
+        """A local close: no URC follows."""
+        self.close(1)
+
     # -- to the host ---------------------------------------------------------------------------
 
     def on_data(self, data: bytes) -> None:

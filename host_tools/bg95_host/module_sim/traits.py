@@ -290,6 +290,8 @@ TRAITS: dict[str, Trait] = {
         Trait("crypt_upper", True, "AT+QSSLCRYPT prints upper-case hex", "1.6.7"),
         Trait("crypt_quoted", True, "AT+QSSLCRYPT prints its result in quotes", "1.6.7"),
         Trait("crypt_iv", "0" * 32, "the IV of AT+QSSLCRYPT, hex", "1.6.7"),
+        # MQTT
+        Trait("mqtt_activates_pdp", True, "AT+QMTOPEN activates its PDP context", "4.4.2"),
         # files
         Trait("ufs_prefix", False, "file names are listed with UFS: in front", "2.8"),
         Trait("echo_upload", False, "AT+QFUPL echoes the file under ATE1", "2.8.1"),

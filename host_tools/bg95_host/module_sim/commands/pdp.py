@@ -80,13 +80,18 @@ def qiact_write(m: Module, context_id: int) -> Iterator[Any]:
     if context.lost and m.traits.pdp_needs_qideact:
         raise TcpipError(570)
     yield Wait(m.traits.pdp_activation_s)
+    activate(m, context_id)
+
+
+def activate(m: Module, context_id: int) -> None:
+    """Ask the network for the context; raises TcpipError where it refuses."""
     if m.faults.stack_is_dead():
         raise TcpipError(561)  # only a restart cures it, field notes
     if not (m.radio.registered and m.radio.attached):
         raise TcpipError(561)
     if sum(other.active for other in m.pdp.values()) >= MOST_ACTIVE:
         raise TcpipError(572)
-    context.active = True
+    m.pdp[context_id].active = True
     m.packet_event(f"PDN ACT {context_id}")
 
 
@@ -95,11 +100,11 @@ QIDEACT = Command("+QIDEACT", Family.TCPIP, "2.6.3", test="(1-16)", max_time=40)
 
 @QIDEACT.write(CONTEXT_ID)
 def qideact(m: Module, context_id: int) -> Iterator[Any]:
-    """Closes the context's connections; these are local closes, no URC follows."""
+    """Closes the context's connections."""
     yield Wait(m.traits.pdp_deactivation_s)
-    for socket in list(m.sockets.values()):
-        if socket.pdp_id == context_id:
-            socket.close(1)
+    for connection in m.connections():
+        if connection.pdp_id == context_id:
+            connection.deactivated()
     if m.pdp[context_id].active:
         m.packet_event(f"PDN DEACT {context_id}")
     m.pdp[context_id].active = m.pdp[context_id].lost = False
