@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import posixpath
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from bg95_host import boards, mpy
 from bg95_host.boards import Board
 from bg95_host.errors import ToolError
-from bg95_host.mpremote_link import BoardError, BoardLink
+from bg95_host.mpremote_link import BoardError, BoardException, BoardLink
 
 PACKAGE_DIR = "/lib/bg95"
 _NEW = ".new"
@@ -64,20 +65,63 @@ def deploy(
     app: Path | None = None,
     progress: Progress | None = None,
     reset: bool = True,
+    files: Mapping[str, Path] | None = None,
 ) -> Report:
     """Bring the board on `port` up to date; with `reset`, soft-reset it so that the app runs.
 
-    `board` None: found by what the firmware says it runs on. `app` becomes main.py. Raises
-    ToolError with one sentence for the user.
+    `board` None: found by what the firmware says it runs on. `app` becomes main.py, `files` are more of
+    them by their path there. Raises ToolError with one sentence for the user.
     """
     with BoardLink(port) as link:
         firmware = inspect(link)
         known = find_board(board, firmware)
-        wanted = build(known, firmware.arch, app)
+        wanted = build(known, firmware.arch, app, files)
         report = _synchronise(link, firmware, known, wanted, progress)
+        _check_import(link)
         if reset:
             _start_app(link)
     return report
+
+
+_IMPORT = """
+def _first():
+    for folder in sys.path:
+        for ending in ('', '.py', '.mpy'):
+            try:
+                os.stat(folder + '/bg95' + ending)
+                return folder + '/bg95' + ending
+            except OSError:
+                pass
+found = _first()
+if found == {package!r}:
+    for name in [m for m in sys.modules if m == 'bg95' or m.startswith('bg95.')]:
+        del sys.modules[name]
+    import bg95
+    found = bg95.__file__
+print(json.dumps(found))
+"""
+
+
+def _check_import(link: BoardLink) -> None:
+    """DeployError where `import bg95` does not take what was put there: others come first on sys.path."""
+    try:
+        found = link.ask(_IMPORT.format(package=PACKAGE_DIR), str)
+    except BoardException as e:
+        last = str(e).splitlines()[-1]
+        raise DeployError(
+            f"the files are on the board, but `import bg95` there fails: {last}"
+        ) from e
+    if found.startswith(f"{PACKAGE_DIR}/"):
+        return
+    if not found.startswith("/"):
+        raise DeployError(
+            f"the driver is in {PACKAGE_DIR}, but `import bg95` takes the one frozen into the "
+            "firmware: flash a firmware without it, or one with the new one"
+        )
+    raise DeployError(
+        f"the driver is in {PACKAGE_DIR}, but `import bg95` takes {found}: remove that "
+        f"(mpremote connect {link.port} fs rm -r :{found})"
+    )
 
 
 def _start_app(link: BoardLink) -> None:
@@ -87,33 +131,47 @@ def _start_app(link: BoardLink) -> None:
         raise DeployError(f"{e} at its reset: it holds the new files, verified") from e
 
 
-def sources(board: str | None, app: Path | None) -> list[Path]:
+def sources(board: str | None, app: Path | None, files: Iterable[Path] = ()) -> list[Path]:
     """The files and folders whose change makes another deploy worth while."""
+    driver = boards.FIRMWARE / "bg95"
+    folders = [driver, *(path for path in driver.rglob("[!_]*") if path.is_dir())]
     wirings = [boards.load(name).wiring for name in ([board] if board else boards.names())]
-    return [boards.FIRMWARE / "bg95", *wirings, *([app.resolve()] if app else [])]
+    return [*folders, *wirings, *(file.resolve() for file in ([app] if app else []) + [*files])]
 
 
-def build(board: Board, arch: str = "", app: Path | None = None) -> dict[str, bytes]:
+def build(
+    board: Board,
+    arch: str = "",
+    app: Path | None = None,
+    files: Mapping[str, Path] | None = None,
+) -> dict[str, bytes]:
     """The files that belong on a board, by their path there."""
-    sources = sorted((boards.FIRMWARE / "bg95").glob("*.py"))
-    files = {
-        f"{PACKAGE_DIR}/{source.stem}.mpy": mpy.compile_source(source, f"bg95/{source.name}", arch)
-        for source in sources
-    }
-    files["/wiring.py"] = _program(board.wiring)
+    driver = boards.FIRMWARE / "bg95"
+    built = {}
+    for source in sorted(driver.rglob("*.py")):
+        name = source.relative_to(driver)
+        compiled = mpy.compile_source(source, f"bg95/{name}", arch)
+        built[f"{PACKAGE_DIR}/{name.with_suffix('.mpy')}"] = compiled
+    built["/wiring.py"] = _program(board.wiring)
     if app is not None:
-        files["/main.py"] = _program(app)
-    return files
+        built["/main.py"] = _program(app)
+    for path, source in (files or {}).items():
+        built[posixpath.normpath(f"/{path.lstrip('/')}")] = _content(source)
+    return built
 
 
 def _program(file: Path) -> bytes:
     """A file that goes as it is, but for its syntax errors: a board would tell nobody."""
-    try:
-        program = file.read_bytes()
-    except OSError as e:
-        raise DeployError(f"{file} cannot be read: {e.strerror}") from e
+    program = _content(file)
     mpy.compile_source(file, file.name)
     return program
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as e:
+        raise DeployError(f"{file} cannot be read: {e.strerror}") from e
 
 
 _INSPECT = """
@@ -172,7 +230,7 @@ def _of_same_chip(board: Board, firmware: Firmware) -> Board:
 
 
 _HELPERS = """
-import os, hashlib, json
+import sys, os, hashlib, json
 def _hash(path):
     h = hashlib.sha256()
     buf = memoryview(bytearray(512))
@@ -196,17 +254,31 @@ def _remove(paths):
             os.remove(path)
         except OSError:
             pass
-def _entries(folder):
+def _listed(folder):
     try:
-        return [folder + '/' + e[0] for e in os.ilistdir(folder) if e[1] == 0x8000]
+        return [(folder + '/' + e[0], e[1] == 0x4000) for e in os.ilistdir(folder)]
     except OSError:
         return []
+def _entries(folder):
+    found = []
+    for path, is_folder in _listed(folder):
+        found += _entries(path) if is_folder else [path]
+    return found
+def _prune(folder):  # an empty folder hides a module of its name
+    for path, is_folder in _listed(folder):
+        if is_folder:
+            _prune(path)
+            try:
+                os.rmdir(path)
+            except OSError:
+                pass
 """
 
 _SWITCH = """
 for path in {changed!r}:
     os.rename(path + {new!r}, path)
 _remove({stale!r})
+_prune({package!r})
 if hasattr(os, 'sync'):
     os.sync()
 """
@@ -299,7 +371,7 @@ def _switch(
     link: BoardLink, changed: list[str], stale: list[str], wanted: dict[str, bytes]
 ) -> None:
     try:
-        link.execute(_SWITCH.format(changed=changed, new=_NEW, stale=stale))
+        link.execute(_SWITCH.format(changed=changed, new=_NEW, stale=stale, package=PACKAGE_DIR))
         _verify(link, {path: wanted[path] for path in changed})
     except (BoardError, KeyboardInterrupt) as e:
         where = "the new files took their places: the board may hold some old and some new ones"

@@ -16,6 +16,7 @@ from rigs.conftest import ScriptedModule
 from rigs.terminal import PATIENCE_S, Terminal
 from serial.tools.list_ports_common import ListPortInfo
 
+import bg95_host.deploy
 from bg95_host import boards
 from bg95_host.deploy import DeployError, DeployStopped, Firmware, build, deploy, find_board
 from bg95_host.errors import ToolError
@@ -87,6 +88,70 @@ def test_a_source_beside_the_compiled_file_would_win_and_is_removed(blank, firmw
     with BoardLink(blank.port) as link:
         link.write_file("/lib/bg95/one.py", b"value = 'stale'\n")
     assert deploy(blank.port).removed == ["/lib/bg95/one.py"]
+
+
+def test_a_package_inside_goes_along_and_is_gone_with_its_folder_when_it_becomes_a_module(
+    blank, firmware
+):
+    inside = firmware / "parts"
+    inside.mkdir()
+    (inside / "three.py").write_text("value = 3\n")
+    assert "/lib/bg95/parts/three.mpy" in deploy(blank.port).copied
+    with BoardLink(blank.port) as link:
+        assert link.execute("import bg95.parts.three as t; print(t.value)") == "3\n"
+    shutil.rmtree(inside)
+    (firmware / "parts.py").write_text("value = 4\n")  # a folder of that name would hide it
+    assert deploy(blank.port).removed == ["/lib/bg95/parts/three.mpy"]
+    with BoardLink(blank.port) as link:
+        assert link.execute("import bg95.parts as p; print(p.value)") == "4\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "taken"),
+    [("/bg95/__init__.py", "/bg95"), ("/bg95/one.mpy", "/bg95"), ("/bg95.py", "/bg95.py")],
+)
+def test_a_driver_that_comes_first_on_the_path_is_named(blank, firmware, path, taken):
+    deploy(blank.port)
+    with BoardLink(blank.port) as link:
+        if path.count("/") > 1:
+            link.execute("import os; os.mkdir('/bg95')")
+        link.write_file(path, b"value = 'old'\n")
+    said = f"`import bg95` takes {taken}: remove that \\(mpremote connect .* fs rm -r :{taken}\\)"
+    with pytest.raises(DeployError, match=said):
+        deploy(blank.port)
+    with BoardLink(blank.port) as link:
+        link.transport.fs_rmfile(path)
+        if path.count("/") > 1:
+            link.transport.fs_rmdir("/bg95")
+    assert deploy(blank.port).copied == {}
+
+
+def test_a_driver_that_is_frozen_in_is_named(blank, firmware, monkeypatch):
+    frozen = "import bg95; bg95.__file__ = 'bg95/__init__.py'"
+    monkeypatch.setattr(
+        "bg95_host.deploy._IMPORT", bg95_host.deploy._IMPORT.replace("import bg95", frozen)
+    )
+    with pytest.raises(DeployError, match="takes the one frozen into the firmware"):
+        deploy(blank.port)
+
+
+def test_a_driver_that_cannot_be_imported_is_told_at_once(blank, firmware):
+    (firmware / "__init__.py").write_text("import no_such_thing\n")
+    with pytest.raises(DeployError, match="there fails: ImportError: no module named 'no_such"):
+        deploy(blank.port)
+
+
+def test_more_files_go_where_they_are_wanted(blank, firmware, tmp_path):
+    ca = tmp_path / "cacert.pem"
+    ca.write_bytes(bytes(range(256)))
+    words = ["--port", blank.port, "--json", "--file", str(ca), "--file", f"{ca}:certs/"]
+    report = json.loads(command("deploy", *words).stdout)
+    assert {"/cacert.pem", "/certs/cacert.pem"} <= report["copied"].keys()
+    with BoardLink(blank.port) as link:
+        assert link.transport.fs_readfile("/certs/cacert.pem") == ca.read_bytes()
+    assert json.loads(command("deploy", *words).stdout)["copied"] == {}
+    missing = command("deploy", "--port", blank.port, "--file", "no.pem")
+    assert missing.returncode == 2 and "there is no file no.pem" in missing.stderr
 
 
 def test_a_damaged_file_is_replaced(blank, firmware):

@@ -48,6 +48,13 @@ def test_the_modules_options_reach_it(tmp_path):
     assert "AT+CMEE" in trace.read_text()
 
 
+def test_files_that_the_app_needs_are_on_the_board(tmp_path):
+    (tmp_path / "settings.json").write_text('{"apn": "iot"}')
+    words = ["--file", f"{tmp_path}/settings.json", "--file", f"{tmp_path}/settings.json:data/s"]
+    app = "print(open('settings.json').read(), open('/data/s').read())\n"
+    assert finish(tmp_path, app, *words) == (0, '{"apn": "iot"} {"apn": "iot"}\n', "")
+
+
 def test_an_app_that_raises_shows_its_traceback_and_ends_with_1(tmp_path):
     status, out, err = finish(tmp_path, "print('before')\n1/0\n")
     assert (status, out) == (1, "before\n")
@@ -112,6 +119,7 @@ def test_without_an_app_the_board_is_kept_up_for_mpremote():
         (["--fault", "flood"], 2, "there is no fault 'flood'"),
         (["--board", "TOASTER"], 2, "there is no board 'TOASTER'"),
         (["--clock", "noon"], 2, "noon"),
+        (["--file", "no.pem"], 2, "there is no file no.pem"),
         (["--rig", "labgrid"], 1, "the rig labgrid needs a place: give PLACE="),
         (["--trace", "/no/folder/trace"], 1, "No such file or directory: '/no/folder/trace'"),
     ],

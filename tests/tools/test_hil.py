@@ -43,6 +43,15 @@ def test_a_rig_without_a_feature_skips_with_the_reason(tmp_path):
     assert "rig virtual has no feature teleportation" in (tmp_path / "report.html").read_text()
 
 
+def test_files_that_a_test_needs_are_on_the_board(tmp_path):
+    test = tmp_path / "test_it.py"
+    test.write_text(
+        "from bg95_host.hil.fixtures import board, lab, rig\n"
+        "def test_it(board):\n    assert board.value(\"open('/data/it').read(5)\") == 'from '\n"
+    )
+    assert run(Settings(files={"data/it": str(test)}), tmp_path, [str(test)]) == 0
+
+
 def test_what_a_test_did_on_the_at_line_is_in_the_report(tmp_path):
     status = run(Settings(), tmp_path, ["tests/hil/test_module.py", "-k", "identified"])
     text = (tmp_path / "report.html").read_text()

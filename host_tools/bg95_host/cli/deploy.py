@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bg95_host.cli import _names
+from bg95_host.cli._files import Files, placed
 from bg95_host.cli._terminal import complain, console, progress, shown
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def _deploy(
         Path | None,
         typer.Option(metavar="FILE", help="An app to put there as main.py.", exists=True),
     ] = None,
+    file: Files = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
     watch: Annotated[
         bool, typer.Option("--watch", help="Stay, and deploy again whenever a source changes.")
@@ -48,15 +50,16 @@ def _deploy(
     from bg95_host.deploy import deploy, sources
 
     terminal = console(quiet=as_json)
+    files = placed(file)
 
     def once() -> None:
         with progress(terminal, "compiling") as show:
-            report = deploy(port, board, app, show)
+            report = deploy(port, board, app, show, files=files)
         _show(terminal, report, as_json)
 
     if watch:
         with suppress(KeyboardInterrupt):
-            _watch(terminal, sources(board, app), once)
+            _watch(terminal, sources(board, app, files.values()), once)
     else:
         once()
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bg95_host.cli import _rig_options as on
+from bg95_host.cli._files import Files, placed
 
 
 def register(app: typer.Typer) -> None:
@@ -22,6 +23,7 @@ def _hil(
     board: on.Board = None,
     firmware: on.Firmware = None,
     place: on.Place = None,
+    file: Files = None,
     apn: Annotated[str, typer.Option(help="Access point of the SIM.")] = "hil.apn",
     server: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="For a real module: a TLS echo server.")
@@ -42,8 +44,9 @@ def _hil(
 
     # What is missing is said in one sentence, not in a report.
     make_rig(rig, RigOptions(None, port, module, board, firmware, place)).close()
-    file = str(firmware.resolve()) if firmware else None
-    settings = Settings(rig, port, module, board, file, place, apn, server, ca)
+    uf2 = str(firmware.resolve()) if firmware else None
+    files = {path: str(each.resolve()) for path, each in placed(file).items()}
+    settings = Settings(rig, port, module, board, uf2, place, apn, server, ca, files)
     reports = [output / "report.html", output / "results.xml"]
     for report in reports:  # of an earlier run
         report.unlink(missing_ok=True)

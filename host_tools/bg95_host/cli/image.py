@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from bg95_host.cli import _names
+from bg95_host.cli._files import Files, placed
 from bg95_host.cli._terminal import console, shown
 
 
@@ -25,10 +26,7 @@ def _image(
         Path, typer.Option(metavar="FILE", help="MicroPython: .uf2 for RP2, .bin for ESP32.")
     ],
     app: Annotated[Path | None, typer.Option(metavar="FILE", help="Becomes main.py.")] = None,
-    file: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FILE[:PATH]", help="One more file, PATH on the board; repeatable."),
-    ] = None,
+    file: Files = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -50,7 +48,7 @@ def _image(
 
     terminal = console(quiet=as_json)
     with terminal.status("compiling the driver, writing the file system"):
-        made = image.make(board, firmware, output, app, dict(map(_split, file or ())))
+        made = image.make(board, firmware, output, app, placed(file))
     if as_json:
         print(json.dumps({**asdict(made), "path": str(made.path)}))
         return
@@ -70,9 +68,3 @@ def _by_folder(files: dict[str, int]) -> dict[str, list[int]]:
         folder = path.rpartition("/")[0] or path
         folders.setdefault(folder, []).append(size)
     return folders
-
-
-def _split(word: str) -> tuple[str, Path]:
-    """Where a file goes, as `mpremote cp` has it: a PATH that ends in / is a folder."""
-    source, _, path = word.partition(":")
-    return path + Path(source).name if path[-1:] in ("", "/") else path, Path(source)

@@ -14,6 +14,7 @@ import typer
 
 from bg95_host.cli import _rig_options as on
 from bg95_host.cli import _sim_options as sim
+from bg95_host.cli._files import Files, placed
 
 
 def register(app: typer.Typer) -> None:
@@ -36,6 +37,7 @@ def _run(
     board: on.Board = None,
     firmware: on.Firmware = None,
     place: on.Place = None,
+    on_board: Files = None,
     resolve: sim.Resolve = None,
     fault: sim.Fault = None,
     trait: sim.Trait = None,
@@ -67,7 +69,9 @@ def _run(
         powered=False,
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwinds, so that the rig is closed
-    with make_rig(rig, RigOptions(options, port, module, board, firmware, place)) as started:
+    with make_rig(
+        rig, RigOptions(options, port, module, board, firmware, place, placed(on_board))
+    ) as started:
         try:
             if file is not None:
                 run_app(started, file, _write)

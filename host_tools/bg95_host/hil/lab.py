@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ _VARIABLE = "BG95_HIL"
 
 @dataclass(frozen=True)
 class Settings:
-    """What to test on. `server` and `ca` are for a real module: an echo server that it can reach."""
+    """What to test on. `server` and `ca` are for a real module: an echo server that it can reach.
+
+    `files` go onto the board, by their path there."""
 
     rig: str = "virtual"
     port: str | None = None
@@ -33,6 +36,7 @@ class Settings:
     apn: str = "hil.apn"
     server: str = ""
     ca: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def places(self) -> list[str]:
@@ -145,7 +149,8 @@ class Lab:
         s = self.settings
         sim = SimOptions(resolve={HOST: "127.0.0.1"}, powered=False, trace=self.trace)
         firmware = Path(s.firmware) if s.firmware else None
-        options = RigOptions(sim, s.port, s.module, s.board, firmware, s.own_place)
+        files = {path: Path(file) for path, file in s.files.items()}
+        options = RigOptions(sim, s.port, s.module, s.board, firmware, s.own_place, files)
         rig = make_rig(s.rig, options).__enter__()
         try:
             rig.install()

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +39,7 @@ def make(
     board = boards.load(board_name)
     if board.port == "unix":
         raise ToolError(f"{board.name} is not flashed; use `bg95 run` on it")
-    files = build(board, board.arch, app)
-    for path, source in (extra or {}).items():
-        files[posixpath.normpath(f"/{path.lstrip('/')}")] = _read(source)
+    files = build(board, board.arch, app, extra)
     data = _read(firmware)
     if board.port == "rp2":
         from bg95_host.image import uf2 as chip

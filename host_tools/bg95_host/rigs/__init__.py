@@ -7,10 +7,11 @@ A rig gives a test or a tool three things: an mpremote target, a module and the 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from typing_extensions import Self
@@ -60,7 +61,8 @@ class RigOptions:
     """What a rig may be told. None: the rig's default; a rig ignores what is not for it.
 
     `sim` configures the simulated module. `port`, `board`, `firmware` and `place` say which board;
-    `module` is "real", or the serial device to put the simulated module on.
+    `module` is "real", or the serial device to put the simulated module on. `files` go onto the board with
+    the driver, by their path there.
     """
 
     sim: SimOptions | None = None
@@ -69,6 +71,7 @@ class RigOptions:
     board: str | None = None
     firmware: Path | None = None
     place: str | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
 
 
 class Rig(ABC):
@@ -87,6 +90,7 @@ class Rig(ABC):
     name: str
     features: frozenset[str]
     board: Board
+    files: Mapping[str, Path] = MappingProxyType({})
 
     @property
     @abstractmethod
@@ -107,10 +111,10 @@ class Rig(ABC):
         """End everything the rig has started; harmless when repeated."""
 
     def install(self) -> None:
-        """Bring the driver that the board holds up to date; the board is reset."""
+        """Bring the driver and the `files` that the board holds up to date; the board is reset."""
         from bg95_host.deploy import deploy
 
-        deploy(self.port, self.board, reset=False)
+        deploy(self.port, self.board, reset=False, files=self.files)
 
     @abstractmethod
     def check(self) -> None:
@@ -137,4 +141,6 @@ def make_rig(name: str, options: RigOptions) -> Rig:
     """The rig of that name, not started yet; RigError if there is none or something is missing."""
     if name not in RIGS:
         raise RigError(f"there is no rig {name!r}; choose one of {', '.join(RIGS)}")
-    return import_module(f"{__name__}.{RIGS[name]}").from_options(options)
+    rig = import_module(f"{__name__}.{RIGS[name]}").from_options(options)
+    rig.files = options.files
+    return rig
