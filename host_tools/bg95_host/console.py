@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -135,7 +136,8 @@ class Console:
         return True
 
     def _listen(self) -> None:
-        while not self._stop.wait(_POLL_S):
+        while not self._stop.is_set():
+            time.sleep(_POLL_S)  # Event.wait() does not end where faketime has moved the clocks
             try:
                 with self._line:
                     self._show_urcs()
