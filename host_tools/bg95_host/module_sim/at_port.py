@@ -42,6 +42,8 @@ class AtPort:
 
     def step(self, data: bytes) -> int:
         """How many of the bytes on the wire the port takes next; 0: none now."""
+        if self._ends_line(data):
+            return 1
         if self.data:
             return self.data.step(data)
         if self._running:
@@ -49,6 +51,14 @@ class AtPort:
                 return self._running.reader.step(data)
             return len(data) if self._m.traits.input_while_busy == "discard" else 0
         return self._line_step(data)
+
+    def _ends_line(self, data: bytes) -> bool:
+        """Whether the LF of a command's CR LF comes next, whatever has become of the port by then."""
+        return self._after_cr and data[0] == LF and self._m.traits.ignore_lf
+
+    def expect_data(self) -> None:
+        """From now on the host sends data; it was not asked for it when an LF was already on the wire."""
+        self._after_cr = self._after_cr and self._m.rx.first() == b"\n"
 
     def _line_step(self, data: bytes) -> int:
         if bytes(self._line + data[:2])[:2].upper() == b"A/" and len(self._line) < 2:
@@ -59,7 +69,9 @@ class AtPort:
 
     def receive(self, data: bytes) -> None:
         """Take the bytes of one step."""
-        if self.data:
+        if self._ends_line(data):
+            self._after_cr = False
+        elif self.data:
             self.data.receive(data)
         elif self._running and self._running.reader:
             self._running.reader.take(data)
@@ -70,8 +82,6 @@ class AtPort:
 
     def _edit(self, data: bytes) -> None:
         """Add the bytes of one step to the line; a CR can only be the last of them."""
-        if self._after_cr and self._m.traits.ignore_lf and data[0] == LF:
-            data = data[1:]
         self._after_cr = data.endswith(b"\r")
         if self._m.profile.echo:
             self._m.transmit(data)
@@ -133,6 +143,7 @@ class AtPort:
         """CONNECT, and the port is the socket's."""
         self.result("CONNECT")
         self._running = None
+        self.expect_data()
         self.data = DataMode(self._m, socket)
         self._m.drive_carrier()
         socket.enter_transparent()

@@ -132,6 +132,7 @@ class Running:
             self._wait(wanted.seconds, self._resume)
             return False
         elif isinstance(wanted, Receive):
+            self._port.expect_data()
             self.reader = Reader(self._m, wanted, self._read)
             return False
         elif isinstance(wanted, Until):

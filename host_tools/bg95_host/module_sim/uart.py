@@ -97,6 +97,10 @@ class Receiver:
         self.free_at = start + len(data) * self.byte_time
         self.backlog += len(data)
 
+    def first(self) -> bytes:
+        """The byte that arrives next; empty where none is on the wire."""
+        return self._spans[0][1][:1] if self._spans else b""
+
     def hold(self, until: float) -> None:
         """What is on the wire arrives no earlier than `until` (a stalled line)."""
         self.free_at = max(self.free_at, until)
