@@ -10,6 +10,7 @@ share one table, since no two of them share a code. Sources: at-commands.md 1.8,
 _TEXTS = """
 0 phone failure
 1 no connection to phone
+2 phone-adaptor link reserved
 3 operation not allowed
 4 operation not supported
 5 PH-SIM PIN required

@@ -51,7 +51,8 @@ CONTEXTS = const(6)  # SSL 2.3.1: <SSL_ctxID> 0-5
 COMMAND_MAX = const(256)  # AT: no limit is documented; stay well below any
 NAME_MAX = const(80)  # FILE 2: file name
 HOST_MAX = const(253)  # RFC 1035 2.3.4
-BAUDS = (115200, 9600, 19200, 38400, 57600, 230400, 460800, 921600)  # AT 2.21: AT+IPR
+BAUDS = (115200, 9600, 19200, 38400, 57600, 230400, 460800, 921600)  # AT 3.5: AT+IPR
+FAST_BAUDS = (2900000, 3000000, 3200000, 3686400, 4000000)  # legal as well, but not looked for
 
 
 def quoted(what, text, longest):

@@ -13,7 +13,7 @@ from .at import AT
 from .clients import Clients
 from .errors import ENOBUFS, ModemError
 from .files import Files
-from .limits import ANSWER_MS, BAUDS, CFUN_MS, CLIENTS, CONTEXTS, ranged
+from .limits import ANSWER_MS, BAUDS, CFUN_MS, CLIENTS, CONTEXTS, FAST_BAUDS, ranged
 
 try:
     from machine import idle
@@ -363,13 +363,13 @@ class Modem:
 
     def set_baudrate(self, baudrate, *, save=False):
         """Change the rate of module and UART (AT+IPR); both are back at the old one where the module does not
-        answer at the new. baudrate: 9600 to 921600, one of limits.BAUDS; save: keep it over a restart (AT&W).
-        Blocks. Raises ValueError, ModemError. The constructor's `baudrate` has to be given.
+        answer at the new. baudrate: one of limits.BAUDS or FAST_BAUDS, 9600 to 4000000; save: keep it over a
+        restart (AT&W). Blocks. Raises ValueError, ModemError. The constructor's `baudrate` has to be given.
         """
-        if baudrate not in BAUDS or not self.baudrate:
+        if baudrate not in BAUDS + FAST_BAUDS or not self.baudrate:
             raise ValueError(
                 "baudrate: one of %s, and Modem(..., baudrate=) has to say the present one"
-                % (BAUDS,)
+                % (BAUDS + FAST_BAUDS,)
             )
         from . import baud
 

@@ -169,6 +169,13 @@ def test_no_sim():
     assert said(host, "AT+CPIN?").endswith(b"\r\n+CPIN: READY\r\n\r\nOK\r\n")
 
 
+def test_timezone():
+    host = faulty("timezone=-20@+CSQ")
+    host.command("AT+CTZR=1")
+    assert said(host, "AT+CSQ").endswith(b'\r\n+CTZV: "-20"\r\n')
+    assert b'-20"' in said(host, "AT+CCLK?")
+
+
 def test_clock_reset():
     host = faulty("clock_reset@10")
     host.run(11)

@@ -44,6 +44,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     "lower-case": {"crypt_upper": False},
     "catch-all": {"handshake_timeout_error": 566},
     "with-cause": {"reject_cause": 15},
+    "local": {"qlts_local": True},
     "quoted": {"cgpaddr_quoted": True},
     "refused": {"unquoted_operator": False},
     "three-digits": {"s_register_digits": 3},
@@ -62,7 +63,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     "bg96": {
         "boot_urcs": "RDY|+CFUN: 1|APP RDY|+CPIN: READY|+QUSIM: 1|+QIND: SMS DONE",
     },
-    "urc-port-elsewhere": {"urcport": "usbat"},
+    "urc-port-elsewhere": {"urcport": "usbmodem"},
     "never": {"powered_down_urc": ""},
     "both": {"cedrxs_lists_both": True},
     "psm": {"psm_urc": "PSM POWER DOWN"},
@@ -355,6 +356,7 @@ class Player:
         "dtr rises": rise,
         "pdp lost": lambda self: self.module.faults.add("pdp_loss=1"),
         "registration changes": lambda self: self.module.faults.add("deregister=0.5"),
+        "time zone changes": lambda self: self.module.faults.add("timezone=32"),
         "SIM removed": lambda self: self.module.faults.add("no_sim=1"),
         "SIM inserted": lambda self: None,  # one second after it was removed
         "power on": power_on,

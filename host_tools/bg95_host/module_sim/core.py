@@ -312,7 +312,7 @@ class Module:
             return
         radio.registered = True
         if self.traits.nitz:
-            self.rtc.synchronise(self.network_time(), self.traits.timezone, self.now)
+            self.tell_time(self.traits.timezone)
         commands.network.report_registration(self)
 
     def use_radio(self) -> None:
@@ -333,6 +333,13 @@ class Module:
         self.radio.rrc = connected
         if self.radio.reports_rrc:
             self.urc(f"+QCSCON: 1,{int(connected)}")
+
+    def tell_time(self, zone: int) -> None:
+        """The network tells the time, and the zone in quarter hours (NITZ)."""
+        before = self.rtc.network_time
+        self.rtc.synchronise(self.network_time(), zone, self.now)
+        if before is None or before[1] != zone:
+            commands.clock.report_zone(self)
 
     def network_time(self) -> datetime:
         """What the network's clock says, naive UTC."""

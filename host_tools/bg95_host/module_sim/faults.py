@@ -63,6 +63,7 @@ FAULTS: dict[str, Fault] = {
         Fault("pdp_loss", "event", "the network takes this PDP context down", "3.7 item 10", "1"),
         Fault("deregister", "event", "registration is lost for so many seconds", "2.3", "10"),
         Fault("no_sim", "event", "the SIM card is out for so many seconds", "2.2.1", "10"),
+        Fault("timezone", "event", "the network tells another zone, in quarter hours", "2.9", "4"),
         Fault("clock_reset", "event", "the clock falls back to 1980", "3.7 item 8"),
         # connections
         Fault("peer_reset", "event", "this connection breaks; -1: all of them", "3.5", "-1"),
@@ -148,6 +149,11 @@ def _no_sim(m: Module, value: str) -> None:
     m.world_event(float(value), lambda: sim_card.card_inserted(m))
 
 
+@_event("timezone")
+def _timezone(m: Module, value: str) -> None:
+    m.tell_time(int(value))
+
+
 @_event("clock_reset")
 def _clock_reset(m: Module, value: str) -> None:
     m.rtc.reset(m.now)
@@ -213,7 +219,15 @@ def _check(rule: Rule, text: str) -> None:
             raise ValueError("a probability is between 0 and 1")
         if name in ("stall_in", "stall_out", "slow_net", "deregister", "no_sim"):
             float(value)
-        if name in ("chunk", "pdp_loss", "peer_reset", "tls_alert", "silent_loss", "baud"):
+        if name in (
+            "chunk",
+            "pdp_loss",
+            "peer_reset",
+            "tls_alert",
+            "silent_loss",
+            "baud",
+            "timezone",
+        ):
             int(value)
         if name == "open_error" and int(value) not in SSL_ERRORS:
             raise ValueError("not an error code of spec 1.8")

@@ -151,6 +151,7 @@ TRAITS: dict[str, Trait] = {
         Trait("rrc_idle_s", 10.0, "from the last traffic to RRC idle (AT+QCSCON)", "2.3.1"),
         Trait("network_scan_s", 0.5, "time that AT+COPS=? takes (up to 180)", "2.3"),
         Trait("nitz", True, "the network tells the time at registration; off: 1980", "1.5, 2.9"),
+        Trait("qlts_local", False, "AT+QLTS without a number prints local time, not GMT", "2.9"),
         Trait("timezone", 0, "the network's time zone in quarter hours", "2.9"),
         # PDP contexts
         Trait("pdp_activation_s", 0.05, "time that AT+QIACT takes (up to 150)", "2.6.2"),

@@ -48,21 +48,25 @@ def cclk_write(m: Module, text: str) -> None:
 QLTS = Command("+QLTS", Family.GENERAL, "2.9", test="(0-2)")
 
 
+LATEST, GMT, LOCAL = range(3)
+
+
 def _qlts(m: Module, mode: int) -> str:
+    """Every form carries the zone; only the local time has it applied."""
     if m.rtc.network_time is None:
         return '+QLTS: ""'
-    if mode == 0:
-        utc, zone = m.rtc.network_time
-        shown = utc + timedelta(minutes=15 * zone)
+    if mode == LATEST:
+        shown, zone = m.rtc.network_time
     else:
-        zone = m.rtc.zone
-        shown = m.rtc.utc(m.now) if mode == 1 else m.rtc.local(m.now)
+        shown, zone = m.rtc.utc(m.now), m.rtc.zone
+    if mode == LOCAL or (mode == LATEST and m.traits.qlts_local):
+        shown += timedelta(minutes=15 * zone)
     return f'+QLTS: "{shown:%Y/%m/%d,%H:%M:%S}{_zone(zone)},0"'
 
 
 @QLTS.execute
 def qlts(m: Module) -> Iterator[str]:
-    yield _qlts(m, 0)
+    yield _qlts(m, LATEST)
 
 
 @QLTS.write(Int("mode", 0, 2))
@@ -70,7 +74,7 @@ def qlts_write(m: Module, mode: int) -> Iterator[str]:
     yield _qlts(m, mode)
 
 
-CTZU = Command("+CTZU", Family.GENERAL, "2.9", test="(0,1)")
+CTZU = Command("+CTZU", Family.GENERAL, "2.9", test="(0,1,3)")
 
 
 @CTZU.read
@@ -78,7 +82,7 @@ def ctzu_read(m: Module) -> Iterator[str]:
     yield f"+CTZU: {m.nv.ctzu}"
 
 
-@CTZU.write(OneOf("onoff", (0, 1)))
+@CTZU.write(OneOf("onoff", (0, 1, 3)))
 def ctzu_write(m: Module, onoff: int) -> None:
     m.nv.ctzu = onoff
 
@@ -94,3 +98,12 @@ def ctzr_read(m: Module) -> Iterator[str]:
 @CTZR.write(Int("reporting", 0, 2))
 def ctzr_write(m: Module, reporting: int) -> None:
     m.nv.ctzr = reporting
+
+
+def report_zone(m: Module) -> None:
+    """The network told another time zone than before."""
+    zone = _zone(m.rtc.zone)
+    if m.nv.ctzr == 1:
+        m.urc(f'+CTZV: "{zone}"')
+    elif m.nv.ctzr:
+        m.urc(f'+CTZE: "{zone}",0,"{m.rtc.local(m.now):%Y/%m/%d,%H:%M:%S}"')

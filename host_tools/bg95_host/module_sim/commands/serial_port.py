@@ -35,13 +35,12 @@ def ifc_read(m: Module) -> Iterator[str]:
     yield "+IFC: {},{}".format(*m.profile.ifc)
 
 
-@IFC.write(OneOf("dce_by_dte", (0, 2)), OneOf("dte_by_dce", (0, 2), default=None))
-def ifc_write(m: Module, dce_by_dte: int, dte_by_dce: int | None) -> None:
-    kept = m.profile.ifc[1]
-    m.profile.ifc = (dce_by_dte, kept if dte_by_dce is None else dte_by_dce)
+@IFC.write(OneOf("dce_by_dte", (0, 2)), OneOf("dte_by_dce", (0, 2)))
+def ifc_write(m: Module, dce_by_dte: int, dte_by_dce: int) -> None:
+    m.profile.ifc = (dce_by_dte, dte_by_dce)
 
 
-ICF = Command("+ICF", Family.GENERAL, "2.5", test="(3),(3)")
+ICF = Command("+ICF", Family.GENERAL, "2.5", test="(3),(0-3)")
 
 
 @ICF.read
@@ -54,8 +53,8 @@ def icf_write(m: Module, frame: int, parity: int) -> None:
     m.profile.icf = (frame, parity)
 
 
-PORTS = ("usbat", "usbmodem", "uart1")
-QURCCFG = Command("+QURCCFG", Family.GENERAL, "2.11", test='"urcport",("usbat","usbmodem","uart1")')
+PORTS = ("usbmodem", "uart1")
+QURCCFG = Command("+QURCCFG", Family.GENERAL, "2.11", test='"urcport",("usbmodem","uart1")')
 
 
 @QURCCFG.write(Choice("item", ("urcport",)), Choice("port", PORTS, default=None))
