@@ -126,6 +126,12 @@ class Files:
             yield from self._remove(named)
         wanted = [True]
         yield from self._shielded(self._send(name, stream, size, ack, wanted), wanted)
+        held = yield from self._list(named)
+        if not held or held[0][1] != size:  # AT+QFUPL tells no name: it may have come damaged
+            raise FileError(
+                "%s is not there: a byte of its name was lost on the UART; upload it again" % name,
+                command="AT+QFLST",
+            )
         return True
 
     def _shielded(self, flow, wanted, undo=None):

@@ -109,7 +109,7 @@ class Module:
         self.sent_raw = b""  # received in transparent mode
         self.unread = {}  # client ID -> bytes its peer sent
         self.config = {}  # (item, context) -> value as the driver wrote it
-        self.files = {}
+        self.files = {}  # quoted name -> bytes uploaded
         self.baudrate = 115200
         self._queue = []  # [due, bytes] not yet at the host
         self._ready = b""
@@ -242,6 +242,9 @@ class Module:
 
     def _hear_data(self, data):
         self._left = max(0, self._left - len(data))
+        if self._asked.startswith(b"AT+QFUPL="):
+            name = self._asked[9:].split(b",")[0]
+            self.files[name] = self.files.get(name, 0) + len(data)
         if self.case.form == "data" and data == self.case.send and self.due:
             self.play()
         elif self._left:
@@ -332,6 +335,8 @@ class Module:
             return b"\r\n+QSSLRECV: %d\r\n" % len(data) + data + b"\r\n" + OK
         if line.startswith(b"AT+QFUPL="):
             return b"\r\nCONNECT\r\n"
+        if line.startswith(b"AT+QFLST=") and line[9:] in self.files:
+            return b"\r\n+QFLST: %s,%d\r\n" % (line[9:], self.files[line[9:]]) + OK
         return _DEFAULTS.get(line, b"") or (ERROR if line[:2] not in (b"AT", b"at") else OK)
 
     def _configure(self, line):

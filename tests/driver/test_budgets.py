@@ -93,8 +93,8 @@ def test_commands_of_the_way_up(counted, authority):
     assert count(modem.active, True)[0] == 7
     # CPIN, CEREG, QIACT?, QICSGP, QIACT
     assert count(modem.connect, "iot.apn")[0] == 5
-    # QFLST, QFUPL
-    assert count(modem.files.upload, "cacert.pem", authority.cert_pem)[0] == 2
+    # QFLST, QFUPL, QFLST
+    assert count(modem.files.upload, "cacert.pem", authority.cert_pem)[0] == 3
 
 
 def test_commands_of_a_connection(counted, authority):

@@ -89,6 +89,26 @@ def test_a_stored_byte_that_is_wrong_is_found_by_the_checksum():
     assert world.modem.files.upload("ca.pem", bytes(500)) is True  # what is there is not trusted
 
 
+@pytest.mark.parametrize(
+    ("sent", "heard"), [(b'"ca.pem"', b'"c.pem"'), (b'"ca.pem"', b'"ca.pe"'), (b'",500,', b'",00,')]
+)
+def test_a_byte_that_is_lost_in_an_upload_command_is_noticed(sent, heard):
+    """AT+QFUPL's answer counts the file's bytes and says nothing of its name."""
+    world = w.World()
+    world.modem.active(True)
+    write = world.host.write
+
+    def lossy(data):
+        write(data.replace(sent, heard) if b"AT+QFUPL=" in data else data)
+
+    world.host.write = lossy
+    with pytest.raises(bg95.ModemError):
+        world.modem.files.upload("ca.pem", bytes(500))
+    world.host.write = write
+    assert world.modem.files.upload("ca.pem", bytes(500)) is True
+    assert ("ca.pem", 500) in world.modem.files.list()
+
+
 def test_a_full_flash_says_so():
     world = w.World(faults=["flash_full"])
     world.modem.active(True)
