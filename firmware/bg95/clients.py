@@ -7,6 +7,8 @@ field notes 1: reopening gives 563). An ID whose close did not get through is di
 from collections import namedtuple
 from time import ticks_add, ticks_diff, ticks_ms
 
+from micropython import const
+
 from . import at as _at
 from .connection import TRANSPARENT, Buffers
 from .errors import ECONNRESET, EMFILE, ConnectError, ModemError, TimeoutError
@@ -14,6 +16,8 @@ from .job import Job
 from .limits import ANSWER_MS, CLIENTS, CLOSE_S, LOST_MS, OPEN_MS
 from .network import ip_run, settle
 from .socket import SSLSocket
+
+_ID_IN_USE = const(563)
 
 # SSL 2.3.6, in the order of the answer. state: 0 initial, 1 opening, 2 connected, 4 closing.
 State = namedtuple(
@@ -43,6 +47,7 @@ class Clients:
         self.active = []  # the same sockets, without the gaps
         self.paused = None  # the socket that left transparent mode last: ATO goes back to it
         self.dirty = 0  # bit n: client ID n may still be busy on the module
+        self.stuck = 0  # bit n: it stayed busy, though it was closed (field notes)
         self._pool = [Buffers() for _ in range(count)]
         self._turn = 0
         urcs = modem._at.urcs
@@ -93,7 +98,7 @@ class Clients:
 
     def fail_all(self, why):
         """The module restarted: every socket gets a named error, every ID is free. No allocation."""
-        self.dirty = 0
+        self.dirty = self.stuck = 0
         for socket in self.active:
             socket._fail(ECONNRESET, why)
 
@@ -107,20 +112,23 @@ class Clients:
 
     def open(self, context, host, port, mode, timeout_ms, progress, owner, settings):
         """Flow: open a connection; returns its SSLSocket. On any error the client ID is freed."""
-        socket = yield from self._allocate(context, mode)
-        socket.owner = owner or socket
-        try:
-            # Nothing may come between these two: another task could set the same ID to something else.
-            yield from settings
-            yield from self._connect(socket, host, port, timeout_ms, progress)
-        except GeneratorExit:
-            # Cancelled: the module may have opened it by now.
-            Job(self._modem, self.close(socket))
-            raise
-        except BaseException:
-            self.release(socket)
-            raise
-        return socket
+        while True:
+            socket = yield from self._allocate(context, mode)
+            socket.owner = owner or socket
+            new = not self.stuck >> socket.client_id & 1
+            try:
+                # Nothing may come between these two: another task could set the same ID to something else.
+                yield from settings
+                yield from self._connect(socket, host, port, timeout_ms, progress)
+                return socket
+            except GeneratorExit:
+                # Cancelled: the module may have opened it by now.
+                Job(self._modem, self.close(socket))
+                raise
+            except BaseException as e:
+                self.release(socket)
+                if not (new and isinstance(e, ConnectError) and e.code == _ID_IN_USE):
+                    raise
 
     def close(self, socket):
         """Flow: close it and free its client ID. Where that is cancelled, poll() goes on with it."""
@@ -194,14 +202,15 @@ class Clients:
         return socket
 
     def _free_id(self):
-        """Flow: an ID that is free on the module; a dirty one is closed first where no other is left."""
-        for i in range(CLIENTS):
-            if self.table[i] is None and not self.dirty >> i & 1:
-                return i
-        for i in range(CLIENTS):
-            if self.table[i] is None:
-                yield from self.close_id(i)
-                return i
+        """Flow: an ID that is free on the module; where none is left a dirty one, which is closed first; then a stuck
+        one.
+        """
+        for avoided in (self.dirty | self.stuck, self.stuck, 0):
+            for i in range(CLIENTS):
+                if self.table[i] is None and not avoided >> i & 1:
+                    if self.dirty >> i & 1:
+                        yield from self.close_id(i)
+                    return i
         raise ConnectError("all 12 client IDs are in use; close a socket", errno=EMFILE)
 
     def _connect(self, socket, host, port, timeout_ms, progress):
@@ -235,6 +244,10 @@ class Clients:
         except ModemError as e:
             if modem.is_ready:
                 yield from self._give_up(client_id)
+            if e.code == _ID_IN_USE:
+                self.stuck |= 1 << client_id
+            elif e.code == 566:
+                modem.clock_ok = -1  # it may have been the clock: the next one looks at it again
             if e.code is None:
                 raise
             from .hints import explained

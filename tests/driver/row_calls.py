@@ -540,6 +540,9 @@ def _open_words(case):
     return ["1", "1", "4", "220.180.239.212", "8010", "0"]
 
 
+_ID_IN_USE = 563
+
+
 def connect(run):
     """Open as the row says; its answer is that of AT+QSSLOPEN, its URC, or comes later."""
     case = run.case
@@ -557,6 +560,7 @@ def connect(run):
         wanted = True
     elif case.send == b"AT+QIGETERROR\r":
         module.replies = [(b"AT+QSSLOPEN=", [ERROR])]
+        module.times = 1000  # another ID may be tried
         code = int(case.lines[0].split(b",")[0][13:])
         wanted = True
     elif case.send.startswith(b"AT+QSSLCLOSE="):
@@ -568,6 +572,11 @@ def connect(run):
     run.start(pdp_ctx_id=int(pdp_ctx_id))
     run.occupy(int(client_id))
     context = run.context(int(ssl_ctx_id))
+    if code == _ID_IN_USE and case.send != b"AT+QIGETERROR\r":
+        socket = context.connect(host, int(port), mode=int(mode))
+        same("the same ID", socket.client_id == int(client_id), False)
+        same("ID freed", b"AT+QSSLCLOSE=" + client_id.encode() in module.lines, True)
+        return
     if wanted:
         error = run.fails(lambda: context.connect(host, int(port), mode=int(mode)))
         if code is not None:

@@ -44,6 +44,45 @@ def test_a_port_out_of_range_is_refused(world, authority, port):
         context.connect(w.HOST, port)
 
 
+def test_an_id_that_the_module_does_not_free_is_left_alone(world, authority):
+    """Field notes 3.7: AT+QSSLCLOSE says OK, and every open of that ID 563."""
+    context = world.up(authority)
+    context.connect(w.HOST, 8883).close()
+    world.host.module.faults.add("id_leak*1")
+    context.connect(w.HOST, 8883).close()  # ID 0 is not freed
+    for _ in range(3):
+        with context.connect(w.HOST, 8883) as sock:
+            assert sock.client_id == 1
+            sock.write(b"ping")
+            assert sock.read(4) == b"ping"
+    assert world.uart.sent.count(b"AT+QSSLOPEN=1,1,0,") == 3
+    world.modem.reset()
+    world.modem.connect("iot.apn")
+    assert context.connect(w.HOST, 8883).client_id == 0
+
+
+def test_where_no_id_is_freed_all_are_tried_once(world, authority):
+    context = world.up(authority)
+    world.host.module.faults.add("open_error=563")
+    for opens in (12 + 1, 12 + 2):
+        with pytest.raises(bg95.ConnectError) as error:
+            context.connect(w.HOST, 8883)
+        assert error.value.code == 563
+        assert world.uart.sent.count(b"AT+QSSLOPEN") == opens
+
+
+def test_after_a_566_the_clock_is_looked_at_again(world, authority):
+    context = world.up(authority)
+    context.connect(w.HOST, 8883).close()
+    world.host.module.faults.add("clock_reset")
+    with pytest.raises(bg95.ConnectError, match=r"566.*clock"):
+        context.connect(w.HOST, 8883)
+    with pytest.raises(bg95.ModemError, match="clock is not set"):
+        context.connect(w.HOST, 8883)
+    world.modem.clock((NOW.year, NOW.month, NOW.day, 0, NOW.hour, NOW.minute, 0, 0))
+    context.connect(w.HOST, 8883).close()
+
+
 IMPOSTORS = {
     "another name": lambda ca, other: ca.server("another.name"),
     "expired": lambda ca, other: ca.expired_server(w.HOST, now=NOW),
