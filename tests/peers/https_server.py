@@ -91,6 +91,7 @@ class HttpsServer:
         app.router.add_get("/nothing", nothing)
         app.router.add_get("/never", never)
         app.router.add_get("/redirect", redirect)
+        app.router.add_post("/redirect", redirect)
         app.router.add_get("/ws", websocket)
         self._runner = web.AppRunner(app, shutdown_timeout=1)
         await self._runner.setup()

@@ -60,6 +60,7 @@ class Connection:
         self._backends: list[Backend] = []
         self._deadline: Timer | None = None
         self._retransmit: Timer | None = None
+        self._held = False
         self._late_until = 0.0  # when the last arrival that slow_net holds comes through
 
     @property
@@ -246,6 +247,12 @@ class Connection:
     def deactivated(self) -> None:
         """AT+QIDEACT takes the PDP context down."""
         self.lost("the PDP context was deactivated")
+
+    def hold(self, back: bool) -> None:
+        """Let the transport hold the peer back, or not any more."""
+        if self._link is not None and back != self._held:
+            self._held = back
+            self._link.pause(back)
 
     # -- to the network ------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ from .at_port import AtPort
 from .connection import Connection
 from .faults import Faults
 from .flash import Flash
+from .http import HttpClient
 from .mqtt import MqttClient
 from .net import Net, ResolveDone
 from .options import SimOptions
@@ -114,6 +115,7 @@ class Module:
         self.sockets: dict[int, Socket] = {}
         self.tls_sessions: dict[tuple[Any, ...], Any] = {}
         self.mqtt = {index: MqttClient(self, index) for index in range(6)}
+        self.http = HttpClient(self)
         self.last_transparent: Socket | None = None
         self.last_error = 0
         self.sleep_mode = 0
@@ -439,8 +441,8 @@ class Module:
 
     def connections(self) -> list[Connection]:
         """Every connection, whatever hangs on it."""
-        brokers = [client.connection for client in self.mqtt.values()]
-        return [*self.sockets.values(), *(link for link in brokers if link is not None)]
+        clients = [client.connection for client in (*self.mqtt.values(), self.http)]
+        return [*self.sockets.values(), *(each for each in clients if each is not None)]
 
     def pdp_lost(self, pdp_id: int, reason: str) -> None:
         """The network takes a PDP context down; its connections are lost (spec 3.5)."""

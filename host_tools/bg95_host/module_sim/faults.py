@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from .commands import sim_card
 from .results import AtError, CmeError, TcpipError
-from .tables import CME_ERRORS, SSL_ERRORS
+from .tables import CME_ERRORS, HTTP_ERRORS, SSL_ERRORS
 
 if TYPE_CHECKING:
     from .core import Module
@@ -231,7 +231,10 @@ def _check(rule: Rule, text: str) -> None:
             int(value)
         if name == "open_error" and int(value) not in SSL_ERRORS:
             raise ValueError("not an error code of spec 1.8")
-        if name == "refuse" and int(value.rpartition(":")[2]) not in {**SSL_ERRORS, **CME_ERRORS}:
+        if (
+            name == "refuse"
+            and int(value.rpartition(":")[2]) not in SSL_ERRORS | CME_ERRORS | HTTP_ERRORS
+        ):
             raise ValueError("not an error code")
         if name == "late_answer":
             float(value.rpartition(":")[2])

@@ -29,7 +29,7 @@ from .results import (
 )
 from .schedule import Timer
 from .syntax import Call
-from .tables import CME_ERRORS
+from .tables import CME_ERRORS, HTTP_ERRORS
 
 if TYPE_CHECKING:
     from .at_port import AtPort
@@ -205,7 +205,11 @@ class Running:
             self._m.last_error = error.code
             self._m.trace("log", text=f"refused with {error.code}")
         if isinstance(error, CmeError) and self._m.profile.cmee:
-            text = str(error.code) if self._m.profile.cmee == 1 else CME_ERRORS[error.code]
+            text = (
+                str(error.code)
+                if self._m.profile.cmee == 1
+                else (CME_ERRORS | HTTP_ERRORS)[error.code]
+            )
             self._end(f"+CME ERROR: {text}")
         else:
             self._end("ERROR")

@@ -46,7 +46,6 @@ class Socket(Connection):
         self.bytes_total = 0
         self.bytes_sent = 0
         self.urc_armed = True
-        self._held = False
         self._datagrams: deque[int] = deque()  # sizes, where trait datagrams keeps them apart
         self._transparent = False  # owns the port right now
 
@@ -147,9 +146,7 @@ class Socket(Connection):
             full = self._m.tx.backlog >= OUTPUT_HIGH
         else:
             full = waiting >= self._m.traits.receive_buffer
-        if self._link is not None and full != self._held:
-            self._held = full
-            self._link.pause(full)
+        self.hold(full)
 
     def shown(self, data: bytes) -> bytes:
         """Received data as AT+QICFG="dataformat" wants it; described for plain sockets only."""

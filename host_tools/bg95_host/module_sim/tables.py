@@ -49,6 +49,8 @@ ALL_SUITES = 0xFFFF
 SSL_ERRORS = _replies(_errors["ssl"])
 # +CME ERROR of the FILE commands (2.8.2) and of the others (2.4), as AT+CMEE=2 prints them.
 CME_ERRORS = _replies(_errors["cme"] | _errors["file"])
+# +CME ERROR of the HTTP(S) commands (at-commands-more.md 4.5).
+HTTP_ERRORS = _replies(_errors["http"])
 
 DEFAULT_BAUD: int = _serial["default_baud"]
 BAUD_RATES = tuple(_serial["baud_rates"])
