@@ -65,6 +65,13 @@ def test_what_it_prints_is_what_pyserial_opens_and_it_ends_cleanly(listen, numbe
     assert "commands 1" in counters or "commands 2" in counters
 
 
+def test_without_a_host_only_this_machine_reaches_it(server):
+    module = server.add_module(SimOptions(), listen="tcp::0")
+    assert module.path.startswith("socket://127.0.0.1:")
+    assert ask(module.path, b"AT\r") == b"AT\r\r\nOK\r\n"
+    server.remove_module(module)
+
+
 def test_several_modules_are_told_apart(tmp_path):
     options = ("--count", "3", "--files", str(tmp_path), "--trace", str(tmp_path / "trace"))
     with Simulator(*options) as simulator:

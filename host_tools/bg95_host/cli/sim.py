@@ -26,7 +26,10 @@ def register(app: typer.Typer) -> None:
 
 def sim(
     listen: Annotated[
-        str, typer.Option(help="pty, tcp:HOST:PORT (port 0 picks a free one) or serial:DEVICE")
+        str,
+        typer.Option(
+            help="pty, tcp:HOST:PORT (no host: this machine only; port 0: a free one) or serial:DEVICE"
+        ),
     ] = "pty",
     baud: _sim_options.Baud = 115200,
     pace: _sim_options.Pace = True,

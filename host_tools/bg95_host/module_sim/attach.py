@@ -152,11 +152,13 @@ class PtyAttachment(Attachment):
 
 
 class TcpAttachment(Attachment):
-    """A TCP port that serves one host at a time; a new one takes over."""
+    """A TCP port that serves one host at a time; a new one takes over. Without a name, for this machine only: whoever
+    reaches it may open connections from here.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__()
-        self._listener = socket.create_server((host, port))
+        self._listener = socket.create_server((host or "127.0.0.1", port))
         self._listener.setblocking(False)
         name = self._listener.getsockname()
         self.path = f"socket://{name[0]}:{name[1]}"
