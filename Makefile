@@ -33,7 +33,7 @@ help: ## list the targets
 
 .PHONY: demo
 demo: $(CORE) ## see it work: driver, virtual board, simulated module, real TLS
-	@$(BIN)/python -m bg95_host.demo
+	@$(BIN)/bg95 demo
 
 .PHONY: test
 test: $(TESTING) ## run every test that needs no hardware (TESTS=path for some)

@@ -61,7 +61,7 @@ def _uf2(content: bytes) -> bytes:
 
 
 CAPTURES: dict[str, Callable[[Scene], str]] = {
-    "demo": lambda s: "python -m bg95_host.demo --size 8192 --trace trace.jsonl",
+    "demo": lambda s: "bg95 demo --size 8192 --trace trace.jsonl",
     "trace": lambda s: "bg95 trace trace.jsonl",
     "sim": lambda s: "bg95 sim --help",
     "deploy": lambda s: f"bg95 deploy --port {s.board} --board UNIX_VIRTUAL",

@@ -10,13 +10,10 @@ from typing_extensions import Self
 
 from bg95_host import mpy, toml_file
 from bg95_host.errors import ToolError
+from bg95_host.places import BOARDS
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-BOARDS = REPOSITORY / "boards"
-FIRMWARE = REPOSITORY / "firmware"
 
 
 def _known(arch: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from bg95_host import boards, mpy
+from bg95_host import boards, mpy, places
 from bg95_host.boards import Board
 from bg95_host.errors import ToolError
 from bg95_host.mpremote_link import BoardError, BoardException, BoardLink
@@ -133,7 +133,7 @@ def _start_app(link: BoardLink) -> None:
 
 def sources(board: str | None, app: Path | None, files: Iterable[Path] = ()) -> list[Path]:
     """The files and folders whose change makes another deploy worth while."""
-    driver = boards.FIRMWARE / "bg95"
+    driver = places.FIRMWARE / "bg95"
     folders = [driver, *(path for path in driver.rglob("[!_]*") if path.is_dir())]
     wirings = [boards.load(name).wiring for name in ([board] if board else boards.names())]
     return [*folders, *wirings, *(file.resolve() for file in ([app] if app else []) + [*files])]
@@ -146,7 +146,7 @@ def build(
     files: Mapping[str, Path] | None = None,
 ) -> dict[str, bytes]:
     """The files that belong on a board, by their path there."""
-    driver = boards.FIRMWARE / "bg95"
+    driver = places.FIRMWARE / "bg95"
     built = {}
     for source in sorted(driver.rglob("*.py")):
         name = source.relative_to(driver)

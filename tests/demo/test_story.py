@@ -97,7 +97,7 @@ def test_a_single_wrong_byte_fails_the_demo(monkeypatch):
 
 
 def test_on_the_command_line_a_dead_board_is_one_sentence_and_status_1(tmp_path):
-    command = [sys.executable, "-m", "bg95_host.demo", "--size", str(SIZE)]
+    command = [str(Path(sys.executable).with_name("bg95")), "demo", "--size", str(SIZE)]
     command += ["--trace", str(tmp_path / "trace.jsonl")]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -7,7 +7,7 @@ import types
 
 import pytest
 
-from bg95_host import boards
+from bg95_host import boards, places
 from bg95_host.errors import ToolError
 
 ALL = boards.names()
@@ -82,7 +82,7 @@ def test_the_manifest_freezes_the_driver_and_the_wiring(name):
         {"include": seen.append, "module": seen.append},
     )
     assert seen[0].startswith("$(PORT_DIR)/")
-    assert (boards_manifest.parent / seen[1]).resolve() == boards.FIRMWARE / "manifest.py"
+    assert (boards_manifest.parent / seen[1]).resolve() == places.FIRMWARE / "manifest.py"
     assert seen[2] == "wiring.py"
 
 
@@ -110,7 +110,7 @@ def test_no_two_boards_are_taken_for_each_other():
 )
 def test_a_wrong_board_toml_is_refused_with_the_place(tmp_path, monkeypatch, change, said):
     monkeypatch.setattr(boards, "BOARDS", tmp_path)
-    good = (boards.REPOSITORY / "boards" / "UNIX_VIRTUAL" / "board.toml").read_text()
+    good = (places.ROOT / "boards" / "UNIX_VIRTUAL" / "board.toml").read_text()
     (tmp_path / "MINE").mkdir()
     (tmp_path / "MINE" / "board.toml").write_text(good.replace(*change), errors="surrogateescape")
     with pytest.raises(ToolError, match=f"MINE/board.toml is not a valid .*: .*{said}") as error:

@@ -17,14 +17,14 @@ from rigs.terminal import PATIENCE_S, Terminal
 from serial.tools.list_ports_common import ListPortInfo
 
 import bg95_host.deploy
-from bg95_host import boards
+from bg95_host import boards, places
 from bg95_host.deploy import DeployError, DeployStopped, Firmware, build, deploy, find_board
 from bg95_host.errors import ToolError
 from bg95_host.mpremote_link import BoardError, BoardLink
 from bg95_host.rigs.virtual import VirtualRig
 
 BG95 = str(Path(sys.executable).with_name("bg95"))
-DRIVER_FILES = {f"/lib/bg95/{s.stem}.mpy" for s in (boards.FIRMWARE / "bg95").glob("*.py")}
+DRIVER_FILES = {f"/lib/bg95/{s.stem}.mpy" for s in (places.FIRMWARE / "bg95").glob("*.py")}
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def firmware(tmp_path, monkeypatch):
     (package / "__init__.py").write_text("from bg95.one import value\n")
     (package / "one.py").write_text("value = 1\n")
     (package / "two.py").write_text("value = 2\n")
-    monkeypatch.setattr(boards, "FIRMWARE", tmp_path / "firmware")
+    monkeypatch.setattr(places, "FIRMWARE", tmp_path / "firmware")
     return package
 
 
@@ -406,7 +406,7 @@ def test_another_python_and_an_unknown_board_are_refused(rig, monkeypatch):
 def test_two_folders_for_one_firmware_have_to_be_named(rig, monkeypatch, tmp_path):
     monkeypatch.setattr(boards, "BOARDS", tmp_path)
     for name in ("BREADBOARD", "PRODUCT"):
-        shutil.copytree(boards.REPOSITORY / "boards/RPI_PICO", tmp_path / name)
+        shutil.copytree(places.ROOT / "boards/RPI_PICO", tmp_path / name)
     said = inspected(rig, monkeypatch, machine="Raspberry Pi Pico with RP2040")
     assert "more than one folder" in said
     assert said.endswith("name one with --board: BREADBOARD, PRODUCT")
@@ -476,7 +476,7 @@ def watching(blank, tmp_path):
     clone, app = tmp_path / "clone", tmp_path / "app.py"
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for part in ("firmware", "boards", "host_tools"):
-        shutil.copytree(boards.REPOSITORY / part, clone / part, ignore=ignored)
+        shutil.copytree(places.ROOT / part, clone / part, ignore=ignored)
     app.write_text("pass\n")
     code = "from bg95_host.cli import main; main()"
     with subprocess.Popen(

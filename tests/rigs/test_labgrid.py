@@ -197,8 +197,8 @@ def test_a_place_without_a_clear_board_is_refused(resources):
 
 
 def test_without_a_place_or_without_labgrid_the_rig_says_so(monkeypatch):
-    with pytest.raises(RigError, match="give PLACE=name"):
+    with pytest.raises(RigError, match="name one with --place"):
         make_rig("labgrid", RigOptions())
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
-    with pytest.raises(RigError, match="make labgrid"):
+    with pytest.raises(RigError, match="install labgrid, in a virtualenv"):
         make_rig("labgrid", RigOptions(place="desk-1"))

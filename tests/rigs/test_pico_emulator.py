@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from littlefs import LittleFS
 
-from bg95_host import boards, flash_image
+from bg95_host import boards, flash_image, places
 from bg95_host.errors import ToolError
 from bg95_host.module_sim import SimOptions
 from bg95_host.mpremote_link import BoardLink
@@ -70,7 +70,7 @@ def test_of_two_boards_with_one_firmware_one_has_to_be_named(tmp_path, monkeypat
     (tmp_path / "boards").mkdir()
     monkeypatch.setattr(boards, "BOARDS", tmp_path / "boards")
     for name in ("BREADBOARD", "PRODUCT"):
-        shutil.copytree(boards.REPOSITORY / "boards" / "RPI_PICO", boards.BOARDS / name)
+        shutil.copytree(places.ROOT / "boards" / "RPI_PICO", boards.BOARDS / name)
     with pytest.raises(RigError, match="more than one folder of boards/, name one: BREADBOARD, PR"):
         uf2.identify(file)
     assert uf2.identify(file, "PRODUCT")[0].name == "PRODUCT"
@@ -93,7 +93,7 @@ def test_a_firmware_that_cannot_be_downloaded_says_where_to_get_it(monkeypatch):
         raise OSError("no network")
 
     monkeypatch.setattr("rp2040py.utils.firmware_retrieve.retrieve", offline)
-    with pytest.raises(RigError, match=r"micropython\.org/download/RPI_PICO.*FIRMWARE=path"):
+    with pytest.raises(RigError, match=r"micropython\.org/download/RPI_PICO.*--firmware"):
         uf2.find(None)
 
 

@@ -120,7 +120,7 @@ def test_without_an_app_the_board_is_kept_up_for_mpremote():
         (["--board", "TOASTER"], 2, "there is no board 'TOASTER'"),
         (["--clock", "noon"], 2, "noon"),
         (["--file", "no.pem"], 2, "there is no file no.pem"),
-        (["--rig", "labgrid"], 1, "the rig labgrid needs a place: give PLACE="),
+        (["--rig", "labgrid"], 1, "the rig labgrid needs a place: name one with --place"),
         (["--trace", "/no/folder/trace"], 1, "No such file or directory: '/no/folder/trace'"),
     ],
 )

@@ -15,7 +15,7 @@ import serial
 pytest.importorskip("littlefs", reason="littlefs-python is not installed (make image)")
 pytest.importorskip("esptool", reason="esptool is not installed (make image)")
 
-from bg95_host import boards, deploy
+from bg95_host import boards, deploy, places
 from bg95_host.mpremote_link import BoardLink
 from bg95_host.rigs.virtual import VirtualRig
 
@@ -167,7 +167,7 @@ def test_a_firmware_that_does_not_fit_is_named(bg95, tmp_path, board, make_firmw
 
 def test_a_copied_folder_is_a_board(bg95, tmp_path, monkeypatch):
     monkeypatch.setattr(boards, "BOARDS", tmp_path)
-    shutil.copytree(boards.REPOSITORY / "boards" / "RPI_PICO", tmp_path / "MINE")
+    shutil.copytree(places.ROOT / "boards" / "RPI_PICO", tmp_path / "MINE")
     wiring = tmp_path / "MINE" / "wiring.py"
     wiring.write_text(wiring.read_text() + "\nmine = 1\n")
     firmware, out = uf2_file(tmp_path / "fw.uf2", 4096), tmp_path / "out.uf2"

@@ -73,6 +73,8 @@ def _plot(terminal: Console, found, output: Path) -> list[Path]:
     try:
         from bg95_host.bench import plots
     except ModuleNotFoundError as missing:
-        terminal.print(f"no plots: {missing.name} is not installed (use `make bench`)")
+        terminal.print(
+            f"no plots: {missing.name} is not installed (pip install 'bg95_host[bench]')"
+        )
         return []
     return plots.write(found, output)

@@ -43,7 +43,7 @@ def _image(
         from bg95_host import image
     except ModuleNotFoundError as missing:
         raise ToolError(
-            f"{missing.name} is not installed: use `make image`, or pip install 'bg95_host[image]'"
+            f"{missing.name} is not installed: pip install 'bg95_host[image]'"
         ) from missing
 
     terminal = console(quiet=as_json)

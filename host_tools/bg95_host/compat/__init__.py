@@ -10,7 +10,8 @@ import sys
 import time
 import types
 from collections.abc import Callable
-from pathlib import Path
+
+from bg95_host.places import FIRMWARE
 
 from .ring import RingIO
 from .uart import UART
@@ -18,7 +19,6 @@ from .uart import UART
 __all__ = ["FIRMWARE", "UART", "RingIO", "install", "set_clock"]
 
 _TICKS_PERIOD = 1 << 30  # MicroPython's: ticks wrap, and code that forgets it should fail here, too
-FIRMWARE = Path(__file__).resolve().parents[3] / "firmware"
 
 
 def _monotonic_ms() -> int:

@@ -7,16 +7,19 @@ as facts about the run.
 
 from __future__ import annotations
 
+import contextlib
 import html
 import subprocess
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
 from string import Template
 
 import pytest
 
+from bg95_host import places
 from bg95_host.trace.picture import picture
 from bg95_host.trace.records import Record, duration, parse
 from bg95_host.trace.views import lines, look, summary
@@ -101,7 +104,7 @@ def page(results: list[Result], ended: bool = True) -> str:
     facts = {name: fact for result in results for name, fact in result.facts.items()}
     seconds = sum(result.seconds for result in results)
     facts["run"] = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC, {seconds:.0f} s"
-    facts["commit"] = _commit()
+    facts["bg95"] = _version()
     template = resources.files("bg95_host.hil").joinpath("report.html").read_text("utf-8")
     return Template(template).substitute(
         look=look(),
@@ -202,11 +205,14 @@ def _bars(results: list[Result], about_times: str) -> str:
     return "\n".join(["<h2>Measured</h2>", *figures]) if figures else ""
 
 
-def _commit() -> str:
+def _version() -> str:
+    """The release, in a clone with its commit."""
+    said = version("bg95_host")
     command = ["git", "describe", "--always", "--dirty"]
-    here = Path(__file__).parent
-    try:
-        done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
-    except OSError:
-        return ""
-    return done.stdout.strip()
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        if places.IS_CLONE:
+            done = subprocess.run(
+                command, cwd=places.ROOT, capture_output=True, text=True, check=True
+            )
+            said += f", commit {done.stdout.strip()}"
+    return said

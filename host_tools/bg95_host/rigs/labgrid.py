@@ -15,11 +15,11 @@ import shutil
 import subprocess
 from typing import Any
 
-from bg95_host.boards import REPOSITORY
+from bg95_host.places import ROOT
 from bg95_host.rigs import RigError, RigOptions
 from bg95_host.rigs.serial_port import REAL, SerialRig
 
-OWN_VENV = REPOSITORY / "build" / "labgrid" / "bin"  # where `make` puts it
+OWN_VENV = ROOT / "build" / "labgrid" / "bin"  # where `make` puts it
 
 _ANSWER_S = 60.0
 _SCHEMES = {"raw": "socket://{host}:{port}", "rfc2217": "rfc2217://{host}:{port}?ign_set_control"}
@@ -29,7 +29,10 @@ def command(name: str) -> str:
     """The path of one of labgrid's commands; RigError where it is not installed."""
     found = shutil.which(name, path=str(OWN_VENV)) or shutil.which(name)
     if found is None:
-        raise RigError(f"{name} is missing: `make labgrid` puts labgrid into {OWN_VENV.parent}")
+        raise RigError(
+            f"{name} is missing: install labgrid, in a virtualenv of its own (it brings a pyserial of "
+            "its own), and put its commands on the PATH"
+        )
     return found
 
 
@@ -109,6 +112,8 @@ def _board_url(place: str, environment: str) -> str:
 def from_options(options: RigOptions) -> LabgridRig:
     """The rig as the command line asks for it."""
     if not options.place:
-        raise RigError("the rig labgrid needs a place: give PLACE=name (labgrid-client places)")
+        raise RigError(
+            "the rig labgrid needs a place: name one with --place (`labgrid-client places` lists them)"
+        )
     command("labgrid-client")
     return LabgridRig(options.place, options.module or REAL, options.board)

@@ -182,10 +182,7 @@ def _environment() -> dict[str, str]:
 
 def _check_emulator() -> None:
     if importlib.util.find_spec(_EMULATOR) is None:
-        raise RigError(
-            "the emulator is not installed: make hil RIG=pico-emulator does it, or "
-            "pip install 'host_tools[pico-emulator]'"
-        )
+        raise RigError("the emulator is not installed: pip install 'bg95_host[pico-emulator]'")
     if version(_EMULATOR) != _VERSION:
         raise RigError(
             f"the rig pico-emulator works with {_EMULATOR} {_VERSION}, whose faults it mends, and "

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from bg95_host.places import FIRMWARE
 from bg95_host.tables import load
 
-DRIVER = Path(__file__).parents[3] / "firmware" / "bg95"
+DRIVER = FIRMWARE / "bg95"
 
 
 def files() -> dict[Path, str]:

@@ -29,7 +29,7 @@ def find(file: Path | None) -> Path:
     if found is None:
         raise RigError(
             f"MicroPython {_RELEASE} for the Pico could not be downloaded: fetch a .uf2 from "
-            "https://micropython.org/download/RPI_PICO and give it with FIRMWARE=path"
+            "https://micropython.org/download/RPI_PICO and name it with --firmware"
         )
     return found
 
@@ -47,7 +47,7 @@ def content(file: Path) -> bytes:
         return b"".join(decode_block(block).payload for block in blocks)
     except (ValueError, struct.error):
         raise RigError(
-            f"{file} is not a UF2 file: give FIRMWARE a MicroPython .uf2 for a Pico"
+            f"{file} is not a UF2 file: --firmware takes a MicroPython .uf2 for a Pico"
         ) from None
 
 
