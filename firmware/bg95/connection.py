@@ -73,6 +73,7 @@ class Connection(io.IOBase):
         self.touched_at = ticks_ms()  # when the application used it last
         self.open_error = -1  # of +QSSLOPEN
         self._op = IDLE
+        self._read_last = False  # the last command was to receive: now it is sending's turn
         # Receiving
         self._unsure = 0  # newest bytes in the ring that their answer has not confirmed yet
         self._hint = False  # the module may hold data
@@ -218,7 +219,8 @@ class Connection(io.IOBase):
         receive = self._hint and not self._rx.any()
         send = self._src is not None and self._state == OPEN and not self._waits()
         if (receive or send) and self._at.free():
-            if receive:
+            # In turns, where both are due: modules that announce data in every answer are read for ever
+            if receive and not (send and self._read_last):
                 self._start_receive()
             else:
                 self._start_send()
@@ -236,6 +238,7 @@ class Connection(io.IOBase):
         at.put(b",")
         at.put_int(RECV_MAX)
         self._op = RECEIVING
+        self._read_last = True
         self._hint = False  # a URC from now on means more data
         self._unsure = 0
         self._asked_at = ticks_ms()
@@ -248,6 +251,7 @@ class Connection(io.IOBase):
         at.put(b",")
         at.put_int(self._src_n)
         self._op = SENDING
+        self._read_last = False
         at.begin(self, None, PROMPT_MS)
         at.data(self._src, self._src_off, self._src_n, SEND_MS)
 

@@ -113,3 +113,65 @@ def test_a_cancelled_command_keeps_nobody_waiting_for_its_deadline(fake):
     begun = fake.clock.now
     assert fake.modem.command("AT+CGMM") == ["BG95-M3"]
     assert fake.clock.now - begun < 3000
+
+
+URC = b'\r\n+QSSLURC: "recv",0\r\n'
+
+
+def announcing(fake, place):
+    """From now on, every answer to a read has a recv URC before, inside or behind it."""
+    hear = fake.module._hear_line
+
+    def announced(line):
+        if not line.startswith(b"AT+QSSLRECV="):
+            hear(line)
+            return
+        held = fake.module.unread.pop(b"0", b"")
+        parts = [b"", b"\r\n+QSSLRECV: %d\r\n" % len(held) + held, b"\r\n" * bool(held) + OK, b""]
+        parts.insert(place, URC)
+        fake.module.say(b"".join(parts), 1)
+
+    fake.module._hear_line = announced
+    fake.module.say(URC)
+    idle, begun = fake.modem.idle, fake.clock.now
+
+    def wait():
+        assert fake.clock.now - begun < 60_000, "waits for ever"
+        idle()
+
+    fake.modem.idle = wait
+
+
+@pytest.mark.parametrize("place", [1, 2, 3], ids=["before", "inside", "behind"])
+@pytest.mark.parametrize("seconds", [5, 0])
+def test_data_that_is_announced_in_every_answer_keeps_nothing_from_being_sent(fake, place, seconds):
+    sock = connected(fake)
+    announcing(fake, place)
+    fake.modem.poll()
+    sock.settimeout(seconds)
+    for i in range(5):
+        sock.write(b"request")
+        until = fake.clock.now + 5000
+        sock.flush()
+        while len(fake.module.data) <= i and fake.clock.now < until:
+            fake.modem.idle()
+            sock.flush()
+    assert b"".join(fake.module.data) == b"request" * 5
+    fake.module.unread[b"0"] = b"answer"
+    sock.settimeout(5)
+    assert sock.read(6) == b"answer"
+
+
+def test_what_is_written_without_end_keeps_nothing_from_being_read(fake):
+    sock = connected(fake)
+    sock.setblocking(False)
+    fake.module.unread[b"0"] = bytes(6000)
+    fake.module.say(URC)
+    until = fake.clock.now + 5000
+    got = 0
+    while got < 6000:
+        assert fake.clock.now < until
+        while sock.write(bytes(1460)):
+            pass
+        got += len(sock.read(6000) or b"")
+        fake.modem.idle()
