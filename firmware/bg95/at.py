@@ -113,7 +113,7 @@ class AT:
         self.claims = 0  # flows that wait for the engine: sockets stand back
         self.raw_owner = None  # the socket in transparent mode
         self.urcs = []  # (prefix, handler): handler() runs inside poll() and must not allocate
-        self.tap = None  # called with no argument for every URC, while it is the framer's line
+        self.tap = None  # tap(False) hears of every URC, while it is the framer's line; tap(True) says whether one is
         self.unknown = 0
         self.commands = 0  # sent so far: the AT round trips
         self.late = 0  # lines of late answers that were dropped
@@ -412,17 +412,17 @@ class AT:
     # -- URCs --------------------------------------------------------------------------------------
 
     def _urc(self, known_only=False):
-        """Dispatch the line as a URC. False if `known_only` and nobody knows it."""
+        """Dispatch the line as a URC. False if `known_only` and nobody knows it: neither the driver nor the tap."""
         for prefix, handler in self.urcs:
             if self.framer.starts(prefix):
                 handler()
                 break
         else:
             if known_only:
-                return False
+                return self.tap is not None and self.tap(True)
             self.unknown += 1
         if self.tap is not None:
-            self.tap()
+            self.tap(False)
         return True
 
     # -- flows: generators that yield while they wait; may allocate ----------------------------------

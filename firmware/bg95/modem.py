@@ -207,7 +207,8 @@ class Modem:
 
     def on_urc(self, prefix, handler):
         """Call handler(line: bytes) for each URC that starts with `prefix` (bytes or str), after the driver's own
-        work on it. Runs at the end of poll(), so it may call nothing that blocks; up to 512 bytes of URCs wait for it,
+        work on it; inside a command's answer, such a line is a URC unless it starts as that command's own ("+CSQ:" of
+        AT+CSQ). Runs at the end of poll(), so it may call nothing that blocks; up to 512 bytes of URCs wait for it,
         more are counted as unknown. handler None removes.
         """
         prefix = prefix.encode() if isinstance(prefix, str) else prefix
@@ -218,18 +219,21 @@ class Modem:
                 self._urcs = RingIO(_URC_BYTES)
                 self._at.tap = self._tap  # pyright: ignore[reportAttributeAccessIssue]
 
-    def _tap(self):
-        """Keep the framer's line for _deliver(). No allocation."""
+    def _tap(self, unsure):
+        """Keep the framer's line for _deliver(); whether a handler wants it. unsure: to the driver it may as well be an
+        answer. No allocation.
+        """
         f = self._at.framer
         for prefix, _ in self._handlers:
-            if f.starts(prefix):
+            if f.starts(prefix) and (prefix or not unsure):
                 n = f.end - f.start
                 if self._urcs.any() + n + 1 < _URC_BYTES - 1:
                     self._urcs.write(f.buf, f.start, n)  # pyright: ignore[reportCallIssue]
                     self._urcs.write(b"\n")
                 else:
                     self._at.unknown += 1
-                return
+                return True
+        return False
 
     def _deliver(self):
         while self._urcs.any():

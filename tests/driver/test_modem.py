@@ -544,3 +544,36 @@ def test_a_weak_suite_has_to_be_named():
     context.set_ciphers(0xC02F)
     with pytest.raises(ValueError, match="suite"):
         context.set_ciphers("TLS_AES_128_GCM_SHA256")
+
+
+@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize("prefix", ["+NEWS:", b"NEWS", ""])
+def test_a_handler_hears_what_comes_inside_an_answer_of_any_lines(fake, place, prefix):
+    """Before it, between its lines, behind them and behind its end. Who wants all URCs gets no answers."""
+    seen = []
+    fake.modem.on_urc(prefix, seen.append)
+    fake.modem.on_urc("+OLDS:", seen.append)
+    urc = b"NEWS: 7" if prefix == b"NEWS" else b"+NEWS: 7"
+    parts = [b"\r\nQuectel\r\n", b"BG95-M3\r\n", b"\r\nOK\r\n"]
+    parts.insert(place, b"\r\n" + urc + b"\r\n")
+    fake.module.replies = [(b"ATI", [b"".join(parts)])]
+    lines = fake.modem.command("ATI")
+    fake.modem.poll()
+    unasked = prefix == "" and place < 3  # nobody can tell
+    assert [line for line in lines if line != urc.decode()] == ["Quectel", "BG95-M3"]
+    assert len(lines) == 2 + unasked
+    assert seen == ([] if unasked else [urc])
+
+
+@pytest.mark.parametrize("prefix", ["+CSQ:", "+NEWS:"])
+def test_a_handler_does_not_take_a_commands_own_answer(fake, prefix):
+    fake.modem.on_urc(prefix, lambda line: None)
+    assert fake.modem.command("AT+CSQ") == ["+CSQ: 20,99"]
+
+
+def test_a_handler_hears_what_comes_while_the_driver_gets_in_step(fake):
+    seen = []
+    fake.modem.on_urc("+NEWS:", seen.append)
+    fake.module.replies = [(b"AT+CMEE?", [b"\r\n+NEWS: 7\r\n\r\n+CMEE: 1\r\n\r\nOK\r\n"])]
+    fake.modem.active(True)
+    assert seen == [b"+NEWS: 7"]
