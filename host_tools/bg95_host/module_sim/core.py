@@ -30,6 +30,7 @@ from .flash import Flash
 from .http import HttpClient
 from .mqtt import MqttClient
 from .net import Net, ResolveDone
+from .network_model import Cell, cell_of
 from .options import SimOptions
 from .power import Power
 from .rtc import GPS_EPOCH, Rtc, naive_utc
@@ -107,7 +108,12 @@ class Module:
         """Everything that a restart sets back (spec 3.6)."""
         self.profile = self.nv.profile.stored()
         self.profile.cmee = self.traits.factory_cmee
-        self.radio = Radio(self.card.asks_for, bool(self.nv.simdet[0]), bool(self.nv.simstat))
+        self.radio = Radio(
+            self.card.asks_for,
+            commands.qcfg.in_force(self),
+            bool(self.nv.simdet[0]),
+            bool(self.nv.simstat),
+        )
         self.indications = dict(self.nv.indications)
         self.pdp = {cid: self._pdp_at_boot(cid) for cid in range(1, 17)}
         self.ssl = {ctx: SslContext() for ctx in range(6)}
@@ -272,8 +278,9 @@ class Module:
             self.trace("urc", text=text, note="not printed: AT+QINDCFG")
         elif self.nv.urcport != "uart1":
             self.trace("urc", text=text, note=f"printed on {self.nv.urcport}, not on this port")
-        elif self.nv.urc_delay:
-            end = (2 * self.nv.ri_pulses - 1) * self.nv.ri_pulse_ms / 1000
+        elif commands.qcfg.of(self, "urc/delay")[0]:
+            _kind, width_ms, pulses = commands.qcfg.of(self, "urc/ri/other")
+            end = (2 * pulses - 1) * width_ms / 1000
             self.after(end, lambda: self.port.urc(text, payload, joint))
         else:
             self.port.urc(text, payload, joint)
@@ -282,7 +289,10 @@ class Module:
         """As AT+QCFG="urc/ri/other" sets it: some pulses, as long between them (spec 2.12)."""
         for timer in self._ri_timers:
             timer.cancel()
-        width, pulses = self.nv.ri_pulse_ms / 1000, self.nv.ri_pulses
+        kind, width_ms, pulses = commands.qcfg.of(self, "urc/ri/other")
+        if kind == "off":
+            return
+        width = width_ms / 1000
         self.drive_pin("RI", 0)
         self._ri_timers = [
             self.after(edge * width, lambda level=edge % 2: self.drive_pin("RI", level))
@@ -311,6 +321,8 @@ class Module:
         if radio.registered or radio.functionality != 1 or radio.sim != "READY":
             return
         if self.traits.registration in ("denied", "searching") or self.nv.cops_mode == 2:
+            return
+        if not commands.qcfg.allows_network(self):
             return
         radio.registered = True
         if self.traits.nitz:
@@ -347,6 +359,11 @@ class Module:
         """What the network's clock says, naive UTC."""
         start, utc = self._time_base
         return utc + timedelta(seconds=self.now - start)
+
+    @property
+    def cell(self) -> Cell:
+        """The cell of the network that is there."""
+        return cell_of(self.traits.sysmode, self.radio.rssi)
 
     @staticmethod
     def address(pdp_id: int) -> str:

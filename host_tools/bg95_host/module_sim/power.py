@@ -43,7 +43,7 @@ class Power:
         """The module was switched on long ago: no boot URCs."""
         self.state = PowerState.ON
         self._m.drive_pin("STATUS", 1)
-        self._search_network()
+        self.search_network()
 
     def key_changed(self, name: str, level: int) -> None:
         """PWRKEY or RESET_N went low (pressed) or high (released)."""
@@ -83,9 +83,10 @@ class Power:
         words = [word for word in listed if word]
         for i, word in enumerate(words):
             m.after(i * m.traits.boot_urc_gap_s, lambda word=word: m.urc(word))
-        self._search_network()
+        self.search_network()
 
-    def _search_network(self) -> None:
+    def search_network(self) -> None:
+        """Look for a network to register with."""
         wait = self._m.options.registered_after_s
         if wait:
             self._m.after(wait, self._m.register)

@@ -54,10 +54,7 @@ class Nonvolatile:
     urcport: str = "uart1"
     ctzu: int = 0
     ctzr: int = 0
-    ri_pulse_ms: int = 120
-    ri_pulses: int = 1
-    urc_delay: int = 0
-    psm_urc: int = 0
+    qcfg: dict[str, tuple[Any, ...]] = field(default_factory=dict)  # what AT+QCFG has changed
     cops_mode: int = 0
     cops_format: int = 0
     indications: dict[str, int] = field(default_factory=lambda: dict(INDICATIONS))
@@ -166,6 +163,7 @@ class Radio:
     """SIM and registration as the network tells it (spec 2.2, 2.3)."""
 
     sim: str  # "", "READY", "SIM PIN", ...
+    chosen: dict[str, tuple[Any, ...]] = field(default_factory=dict)  # AT+QCFG, as it counts now
     detects_card: bool = False  # AT+QSIMDET as it was at the start
     reports_card: bool = False  # AT+QSIMSTAT as it was at the start
     functionality: int = 1

@@ -11,6 +11,7 @@ from ..registry import AsWritten, Choice, Command, Family, Field, Int, Text
 from ..results import Final, PlainError, Raw, Receive, TcpipError
 from ..syntax import Param
 from . import pdp
+from .items import changed, shown
 from .ssl_socket import CTRL_Z, ESC, prompt
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ _ITEMS: dict[str, tuple[Field, ...]] = {
         Text("device_secret", 255),
     ),
 }
-_NEEDS_ALL = {"ssl": 2, "will": 5}  # values that are needed where the first one switches it on
+_SWITCHES = ("ssl", "will")  # off, or on with all their values
 
 QMTCFG = _command("CFG")
 QMTCFG.secret_after = ("aliauth",)
@@ -98,25 +99,15 @@ def qmtcfg(m: Module, item: str, index: int, *given: Param | None) -> Iterator[s
     known = getattr(settings, name)
     if not given:
         if known:
-            yield f'+QMTCFG: "{item}",{",".join(_printed(value) for value in known)}'
+            yield f'+QMTCFG: "{item}",{shown(known)}'
         return
-    values = tuple(QMTCFG.values(_ITEMS[item], given, m))
-    setattr(settings, name, _completed(item, values, known))
-
-
-def _printed(value: int | str) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
-
-
-def _completed(item: str, values: tuple[Any, ...], known: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What was left out keeps its value; but what a switch needs must be there."""
-    if item in _NEEDS_ALL:
-        if not values[0]:
-            return (0,)
-        if None in values:
-            raise PlainError
-        return values
-    return tuple(known[at] if value is None else value for at, value in enumerate(values))
+    switch = item in _SWITCHES
+    values = changed(QMTCFG, m, _ITEMS[item], given, () if switch else known)
+    if switch and not values[0]:
+        values = (0,)
+    elif None in values:
+        raise PlainError  # what a switch needs is given with it
+    setattr(settings, name, values)
 
 
 # -- the connection --------------------------------------------------------------------------------

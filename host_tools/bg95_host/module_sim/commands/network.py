@@ -34,9 +34,9 @@ def qcsq(m: Module) -> Iterator[str]:
     if not m.radio.registered:
         yield '+QCSQ: "NOSERVICE"'
         return
-    dbm, sysmode = -113 + 2 * m.radio.rssi, m.traits.sysmode
-    more = "" if sysmode == "GSM" else f",{dbm - 20},225,-7"
-    yield f'+QCSQ: "{sysmode}",{dbm}{more}'
+    cell = m.cell
+    more = "" if cell.technology == "GSM" else f",{cell.rsrp},{cell.sinr},{cell.rsrq}"
+    yield f'+QCSQ: "{cell.technology}",{cell.rssi}{more}'
 
 
 def _stat(m: Module) -> int:
@@ -214,11 +214,9 @@ def qnwinfo(m: Module) -> Iterator[str]:
     if not m.radio.registered:
         yield '+QNWINFO: "No Service"'
         return
-    where = (
-        '"EDGE","{}","GSM 900",62' if m.traits.sysmode == "GSM" else '"{}","{}","LTE BAND 20",6300'
-    )
-    names = (m.radio.plmn,) if m.traits.sysmode == "GSM" else (m.traits.sysmode, m.radio.plmn)
-    yield "+QNWINFO: " + where.format(*names)
+    cell = m.cell
+    name = "EDGE" if cell.technology == "GSM" else cell.technology
+    yield f'+QNWINFO: "{name}","{m.radio.plmn}","{cell.band_name}",{cell.channel}'
 
 
 QCSCON = Command("+QCSCON", Family.GENERAL, "2.3.1", test="(0,1)")

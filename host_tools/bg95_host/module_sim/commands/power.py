@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..power import psm_active_seconds, psm_tau_seconds
-from ..registry import AsWritten, Choice, Command, Family, Int, OneOf, Text
+from ..registry import Command, Family, Int, OneOf, Text
 from ..results import Final
-from ..syntax import Param
+from . import qcfg
 
 if TYPE_CHECKING:
     from ..core import Module
@@ -61,7 +61,7 @@ def _set_psm(
     m.psm.psm, (m.psm.tau, m.psm.active) = 1, wanted
 
     def granted() -> None:
-        if m.nv.psm_urc:
+        if qcfg.of(m, "psm/urc")[0]:
             m.urc(f"+QPSMTIMER: {seconds[0]},{seconds[1]}")
         m.power.plan_saving(seconds[1])
 
@@ -129,38 +129,3 @@ def cedrxs_write(m: Module, mode: int, act: int | None, value: str | None) -> No
         m.psm.edrx.clear()
     elif act is not None:
         m.psm.edrx[act] = value or m.psm.edrx.get(act, "0000")
-
-
-QCFG = Command("+QCFG", Family.GENERAL, "2.12")
-
-
-@QCFG.tests
-def qcfg_test(m: Module) -> Iterator[str]:
-    yield '+QCFG: "psm/urc",(0,1)'
-    yield '+QCFG: "urc/ri/other",("off","pulse"),(1-2000),(1-5)'
-    yield '+QCFG: "urc/delay",(0,1)'
-
-
-@QCFG.write(
-    Choice("item", ("psm/urc", "urc/ri/other", "urc/delay")),
-    AsWritten("first", default=None),
-    Int("width_ms", 1, 2000, default=None),
-    Int("pulses", 1, 5, default=None),
-)
-def qcfg(
-    m: Module, item: str, first: Param | None, width: int | None, pulses: int | None
-) -> Iterator[str]:
-    """Saved at once (spec 3.6)."""
-    if item == "urc/ri/other":
-        if first is None:
-            yield f'+QCFG: "urc/ri/other","pulse",{m.nv.ri_pulse_ms},{m.nv.ri_pulses}'
-            return
-        Choice("type", ("pulse",)).checked(QCFG, m, first)
-        m.nv.ri_pulse_ms = width or m.nv.ri_pulse_ms
-        m.nv.ri_pulses = pulses or m.nv.ri_pulses
-        return
-    name = "psm_urc" if item == "psm/urc" else "urc_delay"
-    if first is None:
-        yield f'+QCFG: "{item}",{getattr(m.nv, name)}'
-    else:
-        setattr(m.nv, name, Int("enable", 0, 1).checked(QCFG, m, first))
