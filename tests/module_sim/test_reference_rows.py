@@ -45,6 +45,9 @@ VARIANTS: dict[str, dict[str, object]] = {
     "catch-all": {"handshake_timeout_error": 566},
     "with-cause": {"reject_cause": 15},
     "local": {"qlts_local": True},
+    "lost": {"qicsgp_survives": False},
+    "both-addresses": {"qiact_both": True},
+    "buffer-mode": {"incoming_mode": "buffer"},
     "quoted": {"cgpaddr_quoted": True},
     "refused": {"unquoted_operator": False},
     "three-digits": {"s_register_digits": 3},
@@ -84,6 +87,8 @@ VARIANTS: dict[str, dict[str, object]] = {
 # Alternatives that allow more than the documented answer, so that no trait is needed.
 WIDER = {"cops-test/several"}
 
+CLIENT = "172.31.242.222"  # who calls a listener, or sends to a UDP service
+
 # What a row's `given` means for the module's making: traits and options.
 GIVEN_TRAITS: dict[str, dict[str, object]] = {
     "no SIM": {"sim": ""},
@@ -91,6 +96,7 @@ GIVEN_TRAITS: dict[str, dict[str, object]] = {
     "roaming": {"registration": "roaming"},
     "not registered": {"registration": "searching"},
     "registered on GSM": {"sysmode": "GSM"},
+    "registered on NB-IoT": {"sysmode": "NBIoT"},
     "registered on LTE only": {"cgreg_unknown_on_lte": True},
     "clock unset": {"nitz": False},
     "network time received": {"timezone": 4},
@@ -357,6 +363,8 @@ class Player:
         "pdp lost": lambda self: self.module.faults.add("pdp_loss=1"),
         "registration changes": lambda self: self.module.faults.add("deregister=0.5"),
         "time zone changes": lambda self: self.module.faults.add("timezone=32"),
+        "client connects": lambda self: self.host.net.call(2020, EchoPlain(), CLIENT),
+        "datagram arrives": lambda self: self.host.net.ports[3030].receive(b"hello", CLIENT, 700),
         "SIM removed": lambda self: self.module.faults.add("no_sim=1"),
         "SIM inserted": lambda self: None,  # one second after it was removed
         "power on": power_on,

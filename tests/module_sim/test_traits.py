@@ -293,7 +293,7 @@ EFFECTS = [
     ("network_scan_s", 100.0, time_of("AT+COPS=?")),
     ("pdp_deactivation_s", 30.0, time_of("AT+QIDEACT=1")),
     ("pdp_needs_qideact", False, pdp_twice),
-    ("qicsgp_survives", True, apn_after_restart),
+    ("qicsgp_survives", False, apn_after_restart),
     ("dns_s", 5.0, name_query),
     ("dns_busy_first", True, name_query),
     ("ping_ms", 300, ping),

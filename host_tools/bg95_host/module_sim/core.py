@@ -136,7 +136,7 @@ class Module:
         known = self.pdp.get(cid)
         if known is None or not self.traits.qicsgp_survives:
             return PdpContext()
-        return replace(known, active=False, lost=False)
+        return replace(known, active=False, lost=False, dns=PdpContext.dns)
 
     # -- time and bytes ------------------------------------------------------------------------
 

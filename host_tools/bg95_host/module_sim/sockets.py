@@ -131,7 +131,8 @@ class Socket(Connection):
         if traits.swallow_recv_urc and self._m.recv_urcs % traits.swallow_recv_urc == 0:
             self._m.trace("log", text="recv URC swallowed")
             return
-        length = f",{size}" if traits.recv_urc_length else ""
+        told = traits.recv_urc_length or (self._m.tcpip.recvind[0] and not self.is_ssl)
+        length = f",{size}" if told else ""
         text = f'{self.prefix}: "recv",{self.client_id}{length}'
         if traits.closed_before_recv:
             # A close that follows at once overtakes it (field notes, "Data path").

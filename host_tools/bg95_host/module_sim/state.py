@@ -137,13 +137,18 @@ class SslContext:
 
 @dataclass
 class TcpipOptions:
-    """AT+QICFG and AT+QISDE (spec 2.6.9)."""
+    """AT+QICFG, AT+QISDE and AT+QNTP (spec 2.6.8, 2.6.9)."""
 
     transpktsize: tuple[int] = (1024,)
     transwaittm: tuple[int] = (2,)
-    viewmode: tuple[int] = (0,)
     dataformat: tuple[int, int] = (0, 0)
+    viewmode: tuple[int] = (0,)
+    recvind: tuple[int] = (0,)
+    sack: tuple[int] = (1,)
+    tcp_keepalive: tuple[int, ...] = (0,)
+    tcp_retranscfg: tuple[int, int] = (12, 600)
     echo_send: int = 1
+    ntp: tuple[str, int] | None = None  # the server and port of an AT+QNTP under way
 
 
 @dataclass

@@ -12,14 +12,21 @@ from ..tables import SSL_ERRORS
 if TYPE_CHECKING:
     from ..core import Module
 
-MOST_ACTIVE = 3  # spec 2.6.2
+NB_IOT = ("NBIoT", "CAT-NB1")  # trait sysmode; there two contexts are active at most, else three
+
+
+def _most_active(m: Module) -> int:
+    return 2 if m.traits.sysmode in NB_IOT else 3
+
+
 CONTEXT_ID = Int("contextID", 1, 16)
+IPV4, IPV6, IPV4V6 = 1, 2, 3  # <context_type>
 
 QICSGP = Command(
     "+QICSGP",
     Family.TCPIP,
     "2.6.1",
-    test="(1-16),(1,2),<APN>,<username>,<password>,(0-3)",
+    test="(1-16),(1-3),<APN>,<username>,<password>,(0-3)",
     tests_as={"bg770a": "(1-5),(1-3),<APN>,<username>,<password>,(0-2)"},
 )
 
@@ -65,9 +72,13 @@ QIACT = Command("+QIACT", Family.TCPIP, "2.6.2", test="(1-16)", max_time=150)
 
 @QIACT.read
 def qiact_read(m: Module) -> Iterator[str]:
+    """<context_type> is 1 or 2; how many lines a context with both gets, no document says."""
     for cid, context in m.pdp.items():
-        if context.active:
-            yield f'+QIACT: {cid},1,{context.context_type},"{m.address(cid)}"'
+        both = context.context_type == IPV4V6
+        if context.active and (both or context.context_type == IPV4):
+            yield f'+QIACT: {cid},1,{IPV4},"{m.address(cid)}"'
+        if context.active and (context.context_type == IPV6 or (both and m.traits.qiact_both)):
+            yield f'+QIACT: {cid},1,{IPV6},"2001:db8::{cid:x}"'
 
 
 @QIACT.write(CONTEXT_ID)
@@ -89,7 +100,7 @@ def activate(m: Module, context_id: int) -> None:
         raise TcpipError(561)  # only a restart cures it, field notes
     if not (m.radio.registered and m.radio.attached):
         raise TcpipError(561)
-    if sum(other.active for other in m.pdp.values()) >= MOST_ACTIVE:
+    if sum(other.active for other in m.pdp.values()) >= _most_active(m):
         raise TcpipError(572)
     m.pdp[context_id].active = True
     m.packet_event(f"PDN ACT {context_id}")
@@ -125,9 +136,9 @@ QIDNSCFG = Command("+QIDNSCFG", Family.TCPIP, "2.6.6", test="(1-16),<pridnsaddr>
 @QIDNSCFG.write(CONTEXT_ID, Text("pri", 64, default=None), Text("sec", 64, default=None))
 def qidnscfg(m: Module, context_id: int, pri: str | None, sec: str | None) -> Iterator[str]:
     context = m.pdp[context_id]
+    if not context.active:
+        raise TcpipError(572)
     if pri is None:
-        if not context.active:
-            raise TcpipError(572)
         yield '+QIDNSCFG: {},"{}","{}"'.format(context_id, *context.dns)
     else:
         context.dns = (pri, context.dns[1] if sec is None else sec)

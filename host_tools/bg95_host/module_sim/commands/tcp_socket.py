@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..connection import State
@@ -217,39 +219,58 @@ def qisde_write(m: Module, echo: int) -> None:
 
 QICFG = Command("+QICFG", Family.TCPIP, "2.6.9")
 
+
+@dataclass(frozen=True)
+class Option:
+    """An item of AT+QICFG: its values, and how its line of the test form ends."""
+
+    fields: tuple[Int, ...]
+    ranges: str
+    least: int = 0  # values that may stand alone; 0: all have to be given
+
+    @property
+    def sizes(self) -> set[int]:
+        """How many values may be given."""
+        return {self.least or len(self.fields), len(self.fields)}
+
+
+_SWITCH = Option((Int("enable", 0, 1),), "(0,1)")
 _OPTIONS = {
-    "transpktsize": (Int("transpktsize", 1, 1460),),
-    "transwaittm": (Int("transwaittm", 0, 20),),
-    "viewmode": (Int("viewmode", 0, 1),),
-    "dataformat": (Int("send", 0, 1), Int("receive", 0, 1)),
+    "transpktsize": Option((Int("transpktsize", 1, 1460),), "(1-1460)"),
+    "transwaittm": Option((Int("transwaittm", 0, 20),), "(0-20)"),
+    "dataformat": Option((Int("send", 0, 1), Int("receive", 0, 1)), "(0,1),(0,1)"),
+    "viewmode": _SWITCH,
+    "recvind": _SWITCH,
+    "sack": _SWITCH,
+    "tcp/keepalive": Option(
+        (Int("enable", 0, 1), Int("idle", 1, 120), Int("interval", 25, 100), Int("probes", 3, 10)),
+        "(0,1),(1-120),(25-100),(3-10)",
+        least=1,
+    ),
+    "tcp/retranscfg": Option((Int("number", 3, 20), Int("interval", 5, 1000)), "(3-20),(5-1000)"),
 }
 
 
 @QICFG.tests
 def qicfg_test(m: Module) -> Iterator[str]:
-    yield '+QICFG: "transpktsize",(1-1460)'
-    yield '+QICFG: "transwaittm",(0-20)'
-    yield '+QICFG: "viewmode",(0,1)'
-    yield '+QICFG: "dataformat",(0,1),(0,1)'
+    for item, option in _OPTIONS.items():
+        yield f'+QICFG: "{item}",{option.ranges}'
 
 
-@QICFG.write(
-    Choice("item", tuple(_OPTIONS)),
-    AsWritten("first", default=None),
-    AsWritten("second", default=None),
-)
-def qicfg(m: Module, item: str, first: Param | None, second: Param | None) -> Iterator[str]:
-    fields, given = _OPTIONS[item], [param for param in (first, second) if param is not None]
+@QICFG.write(Choice("item", tuple(_OPTIONS)), *(AsWritten("value", default=None) for _ in range(4)))
+def qicfg(m: Module, item: str, *params: Param | None) -> Iterator[str]:
+    """Effective at once; nothing of it is saved."""
+    option, attribute = _OPTIONS[item], item.replace("/", "_")
+    given = [param for param in params if param is not None]
     if not given:
-        values = getattr(m.tcpip, item)
-        yield f'+QICFG: "{item}",{",".join(map(str, values))}'
+        yield f'+QICFG: "{item}",{",".join(map(str, getattr(m.tcpip, attribute)))}'
         return
-    if len(given) != len(fields):
+    if len(given) not in option.sizes:
         raise TcpipError(552)
-    values = tuple(
-        field.checked(QICFG, m, param) for field, param in zip(fields, given, strict=True)
+    values = (
+        field.checked(QICFG, m, param) for field, param in zip(option.fields, given, strict=False)
     )
-    setattr(m.tcpip, item, values)
+    setattr(m.tcpip, attribute, tuple(values))
 
 
 QPING = Command(
@@ -281,22 +302,37 @@ def qping(m: Module, pdp_id: int, host: str, timeout: int, number: int) -> None:
     m.resolve(pdp_id, host, resolved)
 
 
-QNTP = Command("+QNTP", Family.TCPIP, "2.6.8", test="(1-16),<server>,(1-65535)")
+QNTP = Command("+QNTP", Family.TCPIP, "2.6.8", test="(1-16),<server>,(1-65535),(0,1)")
 
 
-@QNTP.write(Int("contextID", 1, 16), Text("server", 255), Int("port", 1, 65535, default=123))
-def qntp(m: Module, pdp_id: int, server: str, port: int) -> None:
-    """Sets the clock to the simulated network's time."""
+@QNTP.read
+def qntp_read(m: Module) -> Iterator[str]:
+    """The server that is being asked."""
+    if m.tcpip.ntp:
+        yield '+QNTP: "{}",{}'.format(*m.tcpip.ntp)
+
+
+@QNTP.write(
+    Int("contextID", 1, 16),
+    Text("server", 255),
+    Int("port", 1, 65535, default=123),
+    Int("auto_set_time", 0, 1, default=1),
+)
+def qntp(m: Module, pdp_id: int, server: str, port: int, auto_set_time: int) -> None:
+    """Every server that can be found tells the simulated network's time."""
     if not m.pdp[pdp_id].active:
         raise TcpipError(572)
+    m.tcpip.ntp = (server, port)
 
     def resolved(addresses: list[str]) -> None:
+        m.tcpip.ntp = None
         if not addresses:
             m.urc("+QNTP: 565")
             return
-        utc = m.network_time()
-        m.rtc.set_utc(utc, m.rtc.zone, m.now)
-        local = m.rtc.local(m.now)
-        m.urc(f'+QNTP: 0,"{local:%Y/%m/%d,%H:%M:%S}{m.rtc.zone:+03d}"')
+        utc, zone = m.network_time(), m.rtc.zone
+        if auto_set_time:
+            m.rtc.set_utc(utc, zone, m.now)
+        local = utc + timedelta(minutes=15 * zone)
+        m.urc(f'+QNTP: 0,"{local:%Y/%m/%d,%H:%M:%S}{zone:+03d}"')
 
     m.resolve(pdp_id, server, resolved)
