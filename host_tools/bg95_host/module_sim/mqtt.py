@@ -134,6 +134,11 @@ class _Protocol(paho.Client):
         self.message_id = 0  # of the next packet
         self._pipe = pipe
 
+    def forget(self, message_id: int) -> None:
+        """Nobody waits for this message's acknowledgement any more."""
+        if self._out_messages.pop(message_id, None) is not None:
+            self._inflight_messages -= 1
+
     def _create_socket(self) -> Any:
         return self._pipe
 
@@ -249,8 +254,16 @@ class MqttClient:
     def _connack(self, _client: Any, _data: Any, _flags: Any, code: Any, _props: Any) -> None:
         self._cancel("_patience")
         returned = RETURN_CODES.get(code.value, 3)
-        if not returned:
-            self.state = MqttState.CONNECTED
+        if returned:
+            self._refused(returned)
+            return
+        self.state = MqttState.CONNECTED
+        self._urc("CONN", int(Result.DONE), returned)
+
+    def _refused(self, returned: int) -> None:
+        """The broker says no; it is its part to close the connection."""
+        self._protocol = None
+        self.state = MqttState.OPENED
         self._urc("CONN", int(Result.DONE), returned)
 
     def _no_connack(self) -> None:
@@ -319,8 +332,10 @@ class MqttClient:
         assert self._protocol is not None
         self._protocol.message_id = message_id
         self._protocol.publish(utf8(topic), data, qos, bool(retain))
-        if qos and self._protocol is not None:
+        if qos:
             self._await("PUB", message_id)
+        else:
+            self._urc("PUB", message_id, int(Result.DONE))
 
     @property
     def may_publish(self) -> bool:
@@ -358,6 +373,8 @@ class MqttClient:
         _wait, retries, notice = self.settings.timeout
         if pending.sent >= retries:
             del self._pending[kind, message_id]
+            if self._protocol is not None:
+                self._protocol.forget(message_id)
             self._urc(kind, message_id, int(Result.FAILED))
             return
         first = pending.packet[0] | (DUP if pending.packet[0] >> 4 == PUBLISH else 0)
@@ -369,7 +386,9 @@ class MqttClient:
 
     def _acknowledged(self, kind: str, message_id: int, *values: int) -> None:
         pending = self._pending.pop((kind, message_id), None)
-        if pending is not None and pending.timer:
+        if pending is None:
+            return  # given up before, or QoS 0
+        if pending.timer:
             pending.timer.cancel()
         self._urc(kind, message_id, int(Result.DONE), *values)
 
@@ -387,7 +406,16 @@ class MqttClient:
         self._cancel("_pong")
         self._pipe.arrived += data
         while self._protocol is not None and self._pipe.arrived:
-            if self._protocol.loop_read() is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+            try:
+                result = self._protocol.loop_read()
+            except UnicodeDecodeError:
+                result = MQTTErrorCode.MQTT_ERR_PROTOCOL  # a topic that is not UTF-8
+            if result is MQTTErrorCode.MQTT_ERR_SUCCESS or self._protocol is None:
+                continue
+            if self.state is MqttState.CONNECTING:
+                self._cancel("_patience")
+                self._refused(1)  # paho keeps CONNACK's "wrong protocol version" to itself
+            else:
                 self._m.trace("net", text=f"MQTT client {self.index}: not MQTT")
                 self.link_lost(LinkError.LINK_DOWN)
 

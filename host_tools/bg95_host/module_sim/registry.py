@@ -256,6 +256,13 @@ class Command:
             except ValueError:
                 raise self.parameter_error(module) from None
 
+    def _is_secret(self, at: int, call: Call, fields: tuple[Field, ...]) -> bool:
+        """Whether a trace may not show a parameter of the call."""
+        first = call.params[0]
+        if at and first is not None and first.text.lower() in self.secret_after:
+            return True
+        return at >= len(fields) or fields[at].secret
+
     def shown(self, call: Call) -> str:
         """The call as it may appear in a trace: secret parameters are masked."""
         fields = self._fields(call)
@@ -263,7 +270,7 @@ class Command:
         for i, param in enumerate(call.params):
             if param is None:
                 words.append("")
-            elif (i >= len(fields) or fields[i].secret) and param.text:
+            elif self._is_secret(i, call, fields) and param.text:
                 words.append('"***"' if param.quoted else "***")
             else:
                 words.append(f'"{param.text}"' if param.quoted else param.text)
