@@ -9,6 +9,7 @@ import ssl
 import subprocess
 
 import pytest
+import shapes
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -38,36 +39,14 @@ def said(data, check=pem.check_ca, **options):
     return [(f.level, f.text) for f in check(data, **options) if f.level != "ok"]
 
 
-USUAL = {
-    "CR LF": GOOD.replace(b"\n", b"\r\n"),
-    "blanks": GOOD.replace(b"\n", b"  \n"),
-    "no end": GOOD.rstrip(),
-    "more than 64": "\n".join([LINES[0], "".join(BODY), LINES[-1], ""]).encode(),
-    "text around": b"Certificate:\n    Version: 3\n\n" + GOOD,
-}
+USUAL = shapes.usual(GOOD)
+MISSHAPEN = shapes.misshapen(GOOD)
 
 
 @pytest.mark.parametrize("note", USUAL)
 def test_what_strict_readers_take_gets_a_note(note):
     ((level, text),) = said(USUAL[note])
     assert level == "warning" and note in text
-
-
-MISSHAPEN = {
-    "UTF-16": GOOD.decode().encode("utf-16"),
-    "byte order mark": b"\xef\xbb\xbf" + GOOD,
-    "CR only": GOOD.replace(b"\n", b"\r"),
-    "indented": GOOD.replace(b"\n", b"\n    ")[:-4],
-    "blank lines": GOOD.replace(b"-\n", b"-\n\n", 1),
-    "on one line": b"".join(GOOD.split(b"\n")),
-    "one line": GOOD.replace(b"\n", b" "),
-    "C or Python": "\n".join(f'"{line}\\n"' for line in LINES).encode(),
-    "JSON": GOOD.replace(b"\n", b"\\n"),
-    "JSON with CR": GOOD.replace(b"\n", b"\\r\\n"),
-    "without its BEGIN": "\n".join(BODY).encode(),
-    "BEGIN and END": "".join(BODY).encode(),
-    "END and the next BEGIN": GOOD.rstrip() + GOOD,
-}
 
 
 @pytest.mark.parametrize("shape", MISSHAPEN)

@@ -21,7 +21,8 @@ from bg95_host.module_sim.tables import SUITES
 from bg95_host.testbed.peers import openssl_s_server
 from bg95_host.testbed.pki import Authority
 
-from .world import HOST
+from .test_tls import client_only
+from .world import HOST, authority
 
 KINDS = ("rsa", "ecdsa")
 PSK_HEX = "1a2b3c4d5e6f70819203a4b5c6d7e8f9"
@@ -159,6 +160,15 @@ def test_the_old_stack_verifies_too(live, old_ports):
     live.configure(cacert="ca.pem", seclevel=1, ciphersuite="0X0005")
     assert live.open(HOST, old_ports["rsa"]) == 566
     assert "certificate refused" in negotiated(live)
+
+
+def test_the_old_stack_looks_at_a_certificates_purpose_too(live):
+    server = OldServer(client_only())
+    live.upload("ca.pem", authority().cert_pem)
+    live.configure(cacert="ca.pem", seclevel=1, ciphersuite="0XC007")
+    assert live.open(HOST, server.port) == 566
+    assert "purpose" in negotiated(live)
+    server.stop()
 
 
 def test_the_table(record_property):

@@ -8,11 +8,23 @@ import io
 from datetime import timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from OpenSSL import SSL
 from today import NOW
 
 from bg95_host.module_sim import SimOptions
 from bg95_host.module_sim.manual import EchoPeer, Peer, TlsPeer
+from bg95_host.module_sim.tables import SUITES
+from bg95_host.testbed.pki import Credential
 
 from .world import (
     HOST,
@@ -139,6 +151,81 @@ def test_a_client_certificate_goes_out_at_level_2_only(seclevel, whose, error):
         upload(host, "me.pem", mine.cert_pem)
         upload(host, "me.key", mine.key_pem)
     assert opened(host) == error
+
+
+@pytest.mark.parametrize(
+    ("asks", "error"),
+    [(SSL.VERIFY_NONE, 0), (SSL.VERIFY_PEER, 0), (SSL.VERIFY_FAIL_IF_NO_PEER_CERT, 566)],
+    ids=["not", "but does not insist", "and insists"],
+)
+def test_level_2_needs_a_client_certificate_only_where_the_server_asks_for_one(asks, error):
+    host = secured(seclevel=2)
+    context = server_context(server_credential(), client_ca=authority().cert_pem)
+    context.set_verify(asks | (asks and SSL.VERIFY_PEER), lambda *args: bool(args[-1]))
+    host.net.peers["220.180.239.212", 8883] = EchoTls(context)
+    assert opened(host) == error
+    assert ("the server asked for a client certificate" in host.trace.getvalue()) == bool(error)
+
+
+class OldAlert(Peer):
+    """A server that refuses every offer, and keeps the suites of each."""
+
+    def __init__(self):
+        self.offers = []
+
+    def received(self, link, data):
+        begin = 43 + 1 + data[43]  # behind record and handshake header, version, random, session ID
+        end = begin + 2 + int.from_bytes(data[begin : begin + 2], "big")
+        self.offers.append(
+            [int.from_bytes(data[at : at + 2], "big") for at in range(begin + 2, end, 2)]
+        )
+        link.reply(b"\x15\x03\x01\x00\x02\x02\x28")  # handshake_failure
+        link.hang_up()
+
+
+def test_all_suites_are_those_of_the_module():
+    server = OldAlert()
+    host = attached(SimOptions(clock=NOW), server)
+    host.command('AT+QSSLCFG="ciphersuite",1,0XFFFF')
+    assert opened(host) == 566
+    first, second = server.offers
+    scsv = {0x00FF}  # RFC 5746: no suite
+    assert {*first, *second} - scsv == {
+        suite.code
+        for suite in SUITES.values()
+        if suite.stack != "none" and not suite.name.startswith("TLS_PSK")
+    }
+
+
+@pytest.mark.parametrize("who", ["client only", "other CA", "expired"])
+def test_a_certificate_that_was_refused_is_not_shown_to_an_older_tls(who):
+    host = secured(sslversion=4, ignorelocaltime=0)
+    host.net.peers["220.180.239.212", 8883] = EchoTls(server_context(impostor(who)))
+    assert opened(host) == 566
+    assert "certificate refused" in host.trace.getvalue()
+    assert "older TLS" not in host.trace.getvalue()
+
+
+def impostor(who):
+    return client_only() if who == "client only" else server_credential(who)
+
+
+def client_only():
+    """A certificate with the right name, for TLS clients (RFC 5280, 4.2.1.12)."""
+    ca, key = authority()._ca, ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
+    issuer = x509.load_pem_x509_certificate(ca.cert_pem.bytes())
+    signer = load_pem_private_key(ca.private_key_pem.bytes(), None)
+    builder = x509.CertificateBuilder(
+        issuer.subject, name, key.public_key(), 1, NOW - timedelta(1), NOW + timedelta(1)
+    )
+    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+    leaf = builder.add_extension(usage, critical=True).sign(signer, hashes.SHA256())
+    return Credential(
+        HOST,
+        leaf.public_bytes(Encoding.PEM),
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+    )
 
 
 def test_a_key_that_does_not_belong_to_the_certificate_is_an_open_error():

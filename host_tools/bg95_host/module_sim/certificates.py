@@ -1,17 +1,15 @@
-"""Certificates as the module sees them: read from its flash, compared with a host name (spec 1.5)."""
+"""Certificates as the module judges them: by the CAs that it trusts, and by a host name (spec 1.5)."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtensionOID, NameOID
 from OpenSSL import crypto
 from OpenSSL._util import ffi, lib
 
+from .pem_files import read_certificates
 from .tls import TlsError
 
 VALIDITY_CODES = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
@@ -19,8 +17,9 @@ IGNORE_VALIDITY = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, which pyOpenSSL does no
 
 
 def trust_store(content: bytes, clock: datetime) -> crypto.X509Store:
-    """The certificates of a CA file, judged at the module's time; raises TlsError."""
+    """The certificates of a CA file, judged for servers at the module's time; raises TlsError."""
     store = crypto.X509Store()
+    lib.X509_STORE_set_purpose(store._store, lib.X509_PURPOSE_SSL_SERVER)  # pyright: ignore
     add_trust(store, content, clock)
     return store
 
@@ -38,26 +37,6 @@ def check_host(certificate: x509.Certificate, host: str, where: str) -> None:
     if not any(matches(name, host) for name in names):
         listed = ", ".join(names) or "nobody"
         raise TlsError(f"host name {host!r} is not in the certificate, which names {listed}")
-
-
-def read_private_key(content: bytes) -> Any:
-    """A PEM or DER private key; raises TlsError. An encrypted one is of no use to the module."""
-    try:
-        if b"-----BEGIN" in content:
-            return serialization.load_pem_private_key(content, password=None)
-        return serialization.load_der_private_key(content, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise TlsError(f"the client key file cannot be read: {error}") from None
-
-
-def read_certificates(content: bytes, whose: str) -> list[x509.Certificate]:
-    """Every certificate of a PEM or DER file; raises TlsError if there is none."""
-    try:
-        if b"-----BEGIN" in content:
-            return x509.load_pem_x509_certificates(content)
-        return [x509.load_der_x509_certificate(content)]
-    except (ValueError, TypeError) as error:
-        raise TlsError(f"the {whose} certificate file cannot be read: {error}") from None
 
 
 def names_in(certificate: x509.Certificate, where: str) -> list[str]:

@@ -97,6 +97,7 @@ Backend = Callable[[TlsSettings], TlsSession]
 def backends(settings: TlsSettings) -> list[Backend]:
     """The libraries to try, in order: the next one where a server refuses the offer of one.
 
+    That is for versions and suites only. A certificate that the first one refuses is refused.
     Raises TlsError where no library can do what is asked for.
     """
     from .tls_legacy import LegacySession
@@ -114,6 +115,11 @@ def backends(settings: TlsSettings) -> list[Backend]:
     if settings.version == 4 or suite is None:
         return [OpenSslSession, LegacySession]
     return [OpenSslSession]
+
+
+def shows_identity(settings: TlsSettings) -> bool:
+    """Whether there is a certificate for a server that asks for one: level 2, and both files (spec 1.5)."""
+    return settings.seclevel == 2 and settings.cert is not None and settings.key is not None
 
 
 def is_psk(suite: int) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from OpenSSL import crypto
 from tlslite.handshakesettings import HandshakeSettings
 from tlslite.session import Session
@@ -18,8 +19,9 @@ from tlslite.utils.keyfactory import parsePEMKey
 from tlslite.x509certchain import X509CertChain
 
 from .certificates import IGNORE_VALIDITY, check_host, is_address, trust_store
+from .pem_files import read_certificates, read_private_key
 from .tables import ALL_SUITES, SUITES
-from .tls import TlsError, TlsSettings
+from .tls import TlsError, TlsSettings, shows_identity
 
 VERSIONS = {0: (3, 0), 1: (3, 1), 2: (3, 2), 3: (3, 3)}
 CIPHERS = {
@@ -193,15 +195,17 @@ class _Wire:
 
 
 def handshake_settings(version: int, suite: int) -> HandshakeSettings:
-    """tlslite-ng's settings for one version (4: all) and one suite (0XFFFF: all it can do)."""
+    """tlslite-ng's settings for one version (4: all) and one suite. 0XFFFF: what TLS 1.0 had, since OpenSSL has offered
+    the younger ones, and tlslite-ng offers more of them than the module has.
+    """
     settings: Any = HandshakeSettings()
     settings.minVersion = VERSIONS.get(version, (3, 0))
     settings.maxVersion = VERSIONS.get(version, (3, 3))
     settings.useEncryptThenMAC = False  # SSL 3.0 servers of the time do not know it
     settings.minKeySize = 1024
     if suite == ALL_SUITES:
-        settings.cipherNames = ["aes256", "aes128", "aes128gcm", "3des", "rc4"]
-        settings.macNames = ["sha", "sha256", "sha384", "md5", "aead"]
+        settings.cipherNames = ["aes256", "aes128", "3des", "rc4"]
+        settings.macNames = ["sha", "md5"]
         settings.keyExchangeNames = list(KEY_EXCHANGES.values())
         return settings
     exchange, _, rest = SUITES[suite].name.removeprefix("TLS_").partition("_WITH_")
@@ -215,13 +219,21 @@ def handshake_settings(version: int, suite: int) -> HandshakeSettings:
 
 
 def _identity(settings: TlsSettings) -> tuple[Any, Any]:
-    if settings.seclevel < 2:
+    if not shows_identity(settings):
         return None, None
-    if settings.cert is None or settings.key is None:
-        raise TlsError("seclevel 2 needs the client certificate and key files")
+    assert settings.cert is not None
+    assert settings.key is not None
     chain = X509CertChain()
-    chain.parsePemList(settings.cert.decode("ascii", "replace"))
-    return chain, parsePEMKey(settings.key.decode("ascii", "replace"), private=True)
+    chain.parsePemList(
+        "".join(
+            each.public_bytes(Encoding.PEM).decode()
+            for each in read_certificates(settings.cert, "client")
+        )
+    )
+    key = read_private_key(settings.key).private_bytes(
+        Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
+    )
+    return chain, parsePEMKey(key.decode(), private=True)
 
 
 def _tls_error(error: Exception) -> TlsError:

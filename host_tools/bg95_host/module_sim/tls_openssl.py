@@ -16,12 +16,11 @@ from .certificates import (
     add_trust,
     check_host,
     is_address,
-    read_certificates,
-    read_private_key,
     verify_text,
 )
+from .pem_files import read_certificates, read_private_key, reason_of
 from .tables import ALL_SUITES, SUITES
-from .tls import TlsError, TlsSettings, is_psk
+from .tls import TlsError, TlsSettings, is_psk, shows_identity
 
 TLS_VERSIONS = {1: SSL.TLS1_VERSION, 2: SSL.TLS1_1_VERSION, 3: SSL.TLS1_2_VERSION}
 DTLS_VERSIONS = {0: 0xFEFF, 1: 0xFEFD}
@@ -37,6 +36,8 @@ class OpenSslSession:
         self.closed = False
         self._settings = settings
         self._refused = ""
+        self._answered = False
+        self._wants_identity = False
         self._shut_down = False
         self._psk_callback: Any = None
         context = self._context()
@@ -66,11 +67,12 @@ class OpenSslSession:
             context.set_options(SSL.OP_IGNORE_UNEXPECTED_EOF)
             if keylog := settings.keylog:
                 context.set_keylog_callback(lambda _conn, line: keylog(line))
+            context.set_info_callback(self._progress)
             self._load_psk(context)
             self._load_trust(context)
             self._load_identity(context)
         except (SSL.Error, crypto.Error, ValueError, TypeError) as error:
-            raise TlsError(f"the context cannot be set up: {_reason(error)}") from None
+            raise TlsError(f"the context cannot be set up: {reason_of(error)}") from None
         return context
 
     def _limit_versions(self, context: SSL.Context) -> None:
@@ -136,16 +138,23 @@ class OpenSslSession:
 
     def _load_identity(self, context: SSL.Context) -> None:
         settings = self._settings
-        if settings.seclevel < 2:
+        if not shows_identity(settings):
             return
-        if settings.cert is None or settings.key is None:
-            raise TlsError("seclevel 2 needs the client certificate and key files")
+        assert settings.cert is not None
+        assert settings.key is not None
         first, *others = read_certificates(settings.cert, "client")
         context.use_certificate(first)
         for certificate in others:
             context.add_extra_chain_cert(certificate)
         context.use_privatekey(read_private_key(settings.key))
         context.check_privatekey()
+
+    def _progress(self, conn: SSL.Connection, where: int, _ret: int) -> None:
+        """The handshake goes on after a message that was good."""
+        if where & SSL.SSL_CB_LOOP:
+            message = conn.get_state_string()
+            self._answered |= message.endswith(b"read server hello")
+            self._wants_identity |= message.endswith(b"read server certificate request")
 
     def _verify(
         self, _conn: Any, certificate: crypto.X509, code: int, depth: int, preverified: int
@@ -175,7 +184,7 @@ class OpenSslSession:
             while view:
                 view = view[self._conn.bio_write(bytes(view)) :]
         except SSL.Error as error:
-            raise TlsError(_reason(error)) from None
+            raise TlsError(reason_of(error)) from None
         if not self.established:
             self._handshake()
         if self.established:
@@ -188,8 +197,14 @@ class OpenSslSession:
         except (SSL.WantReadError, SSL.WantWriteError):
             return
         except SSL.Error as error:
-            raise TlsError(self._refused or _reason(error)) from None
+            raise TlsError(self._why(error)) from None
         self.established = True
+
+    def _why(self, error: SSL.Error) -> str:
+        reason = self._refused or reason_of(error)
+        if self._wants_identity and not shows_identity(self._settings):
+            return f"{reason}; the server asked for a client certificate, and the context has none"
+        return reason
 
     def _read_into(self, plain: bytearray) -> None:
         try:
@@ -201,7 +216,7 @@ class OpenSslSession:
             self.closed = True
         except SSL.Error as error:
             if not plain:
-                raise TlsError(self._refused or _reason(error)) from None
+                raise TlsError(self._why(error)) from None
             self.closed = True
 
     def outgoing(self) -> list[bytes]:
@@ -219,7 +234,7 @@ class OpenSslSession:
         try:
             self._conn.sendall(data)
         except SSL.Error as error:
-            raise TlsError(_reason(error)) from None
+            raise TlsError(reason_of(error)) from None
 
     def shutdown(self) -> None:
         if self.established and not self._shut_down:
@@ -243,8 +258,8 @@ class OpenSslSession:
 
     @property
     def answered(self) -> bool:
-        """Whether the server has accepted the offer: its ServerHello chose a suite."""
-        return self._conn.get_cipher_name() is not None
+        """Whether the server has accepted the offer: its ServerHello was good, whatever became of the rest."""
+        return self._answered
 
     def timeout(self) -> float | None:
         # OpenSSL takes this time itself, from the real clock: on a manual one no flight is repeated.
@@ -257,7 +272,7 @@ class OpenSslSession:
         try:
             self._conn.DTLSv1_handle_timeout()
         except SSL.Error as error:
-            raise TlsError(_reason(error)) from None
+            raise TlsError(reason_of(error)) from None
 
 
 def dtls_records(data: bytes) -> Iterator[bytes]:
@@ -267,11 +282,3 @@ def dtls_records(data: bytes) -> Iterator[bytes]:
         end = at + 13 + int.from_bytes(data[at + 11 : at + 13], "big")
         yield data[at:end]
         at = end
-
-
-def _reason(error: BaseException) -> str:
-    """OpenSSL's own words, without its error stack."""
-    args = error.args[0] if error.args else ""
-    if isinstance(args, (list, tuple)) and args and isinstance(args[-1], tuple):
-        return str(args[-1][-1]) or "the peer closed the connection during the handshake"
-    return str(args or error) or type(error).__name__
