@@ -66,6 +66,7 @@ CAPTURES: dict[str, Callable[[Scene], str]] = {
     "sim": lambda s: "bg95 sim --help",
     "deploy": lambda s: f"bg95 deploy --port {s.board} --board UNIX_VIRTUAL",
     "run": lambda s: "bg95 run app.py",
+    "testbed": lambda s: "timeout --preserve-status 3 bg95 testbed",
     "provision": lambda s: (
         f"bg95 provision --port {s.module} --ca cacert.pem --cert sensor.pem --key sensor.key"
     ),

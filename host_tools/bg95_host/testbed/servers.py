@@ -151,10 +151,11 @@ class Counters:
 
 
 class TlsServer:
-    """A TLS server on 127.0.0.1, at a port the kernel chose; `handler` runs per connection.
+    """A TLS server on this machine, at a port the kernel chose; `handler` runs per connection.
 
     A context manager. `client_ca`: clients must show a certificate of it. `maximum_version` is TLS
-    1.2 because the module has no 1.3 (at-commands.md 1.1). `ciphers` is an OpenSSL cipher string.
+    1.2 because the module has no 1.3 (at-commands.md 1.1). `ciphers` is an OpenSSL cipher string. `address` is
+    where else to listen.
     """
 
     host = "127.0.0.1"
@@ -168,6 +169,7 @@ class TlsServer:
         minimum_version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2,
         maximum_version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2,
         ciphers: str | None = None,
+        address: tuple[str, int] = ("127.0.0.1", 0),
     ):
         self.handler = handler
         self.release = threading.Event()
@@ -176,13 +178,11 @@ class TlsServer:
         self._stopping = False
         self._threads: list[threading.Thread] = []
         self._connections: set[socket.socket] = set()
-        self._context = _server_context(credential, client_ca)
-        self._context.minimum_version = minimum_version
-        self._context.maximum_version = maximum_version
+        self._context = server_context(credential, client_ca, minimum_version, maximum_version)
         if ciphers:
             self._context.set_ciphers(ciphers)
         self._context.sni_callback = self._note_server_name
-        self._listener = socket.create_server((self.host, 0))
+        self._listener = socket.create_server(address)
         self.port: int = self._listener.getsockname()[1]
 
     def __enter__(self) -> "TlsServer":
@@ -273,13 +273,21 @@ class TlsServer:
             self._changed.notify_all()
 
 
-def _server_context(credential: Credential, client_ca: Authority | None) -> ssl.SSLContext:
+def server_context(
+    credential: Credential,
+    client_ca: Authority | None = None,
+    minimum_version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2,
+    maximum_version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2,
+) -> ssl.SSLContext:
+    """What a server of that credential needs to agree with a module; see TlsServer."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory() as directory:  # ssl takes certificates from files only
         context.load_cert_chain(*credential.write(Path(directory), "server"))
     if client_ca:
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(cadata=client_ca.cert_pem.decode())
+    context.minimum_version = minimum_version
+    context.maximum_version = maximum_version
     return context
 
 
