@@ -194,17 +194,17 @@ def test_profile_is_stored_and_reloaded():
 
 def test_what_a_restart_keeps_and_what_it_forgets():
     host = port()
-    for line in ('AT+QURCCFG="urcport","uart1"', "AT+CTZU=0", 'AT+QCFG="psm/urc",1'):
+    for line in ('AT+QURCCFG="urcport","uart1"', "AT+CTZU=3", 'AT+QCFG="psm/urc",1'):
         host.command(line)
     host.command('AT+QSSLCFG="seclevel",1,1')
     host.command('AT+QICSGP=1,1,"apn"')
     host.command("AT+CFUN=1,1")
     host.wait_for(b"+CFUN: 1\r\n")
     host.command("ATE0")
-    assert said(host, b"AT+CTZU?\r") == b"\r\n+CTZU: 0\r\n\r\nOK\r\n"
+    assert said(host, b"AT+CTZU?\r") == b"\r\n+CTZU: 3\r\n\r\nOK\r\n"
     assert said(host, b'AT+QCFG="psm/urc"\r') == b'\r\n+QCFG: "psm/urc",1\r\n\r\nOK\r\n'
     assert said(host, b'AT+QSSLCFG="seclevel",1\r').startswith(b'\r\n+QSSLCFG: "seclevel",1,0')
-    assert said(host, b"AT+QICSGP=1\r") == b'\r\n+QICSGP: 1,"","","",0\r\n\r\nOK\r\n'
+    assert said(host, b"AT+QICSGP=1\r") == b'\r\n+QICSGP: 1,"apn","","",0\r\n\r\nOK\r\n'
 
 
 def test_asleep_the_module_hears_nothing_until_dtr_falls():
@@ -253,11 +253,11 @@ def test_files_survive_a_new_simulator_on_the_same_directory(tmp_path):
 
 def test_power_saving_begins_when_the_radio_is_idle_and_ends_with_its_timer_or_pwrkey():
     host = port()
-    host.command('AT+CPSMS=1,,,"01100010","00001111"')  # T3412 4 s, T3324 30 s
+    host.command('AT+CPSMS=1,,,"01101010","00001111"')  # T3412 20 s, T3324 30 s
     assert host.run(29) == b""
     assert host.run(2) == b"\r\nPOWER DOWN\r\n"
     assert host.module.pins["STATUS"] == 0
-    assert host.run(10).startswith(b"\r\nRDY\r\n")
+    assert host.run(26).startswith(b"\r\nRDY\r\n")
     assert said(host, b"AT\r") == b"AT\r\r\nOK\r\n"
     host.command('ATE0+CPSMS=1,,,"00100001","00000001"')  # an hour, 2 s
     host.wait_for(b"POWER DOWN\r\n")
@@ -265,7 +265,8 @@ def test_power_saving_begins_when_the_radio_is_idle_and_ends_with_its_timer_or_p
     host.set_pin("PWRKEY", 0)
     host.run(0.7)
     host.set_pin("PWRKEY", 1)
-    assert host.run(5).startswith(b"\r\nRDY\r\n")
+    assert host.run(3).startswith(b"\r\nRDY\r\n")
+    host.command("AT+CPSMS=0")  # it is saved: without this it would sleep again
     host.command("AT+QPOWD")
     host.wait_for(b"POWERED DOWN\r\n")
     assert host.run(2 * 3600) == b""  # the timer of the sleep before wakes nobody

@@ -97,6 +97,7 @@ class Module:
         self.tx.item_bytes = self.faults.chunk
         if options.clock is not None:
             self.rtc.set_utc(self._time_base[1], 0, now)
+        self.psm = PowerSaving()
         self.pdp: dict[int, PdpContext] = {}
         self._boot_state()
         self.power = Power(self)
@@ -125,7 +126,6 @@ class Module:
         self.last_transparent: Socket | None = None
         self.last_error = 0
         self.sleep_mode = 0
-        self.psm = PowerSaving()
         self.open_files: dict[int, Any] = {}
         self.next_handle = 1
         self.port = AtPort(self)
@@ -285,6 +285,12 @@ class Module:
         else:
             self.port.urc(text, payload, joint)
 
+    def release_ri(self) -> None:
+        """RI is idle again (AT+QRIR)."""
+        for timer in self._ri_timers:
+            timer.cancel()
+        self.drive_pin("RI", 1)
+
     def _pulse_ri(self) -> None:
         """As AT+QCFG="urc/ri/other" sets it: some pulses, as long between them (spec 2.12)."""
         for timer in self._ri_timers:
@@ -328,6 +334,7 @@ class Module:
         if self.traits.nitz:
             self.tell_time(self.traits.timezone)
         commands.network.report_registration(self)
+        commands.power.ask_for_saving(self)
 
     def use_radio(self) -> None:
         """Traffic: a radio connection stands until there was none for a while (AT+QCSCON)."""

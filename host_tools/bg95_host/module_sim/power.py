@@ -159,6 +159,7 @@ class Power:
 # Seconds of a unit of T3412 and T3324, by the three unit bits (spec 2.10).
 TAU_UNITS = (600, 3600, 36000, 2, 30, 60)
 ACTIVE_UNITS = (2, 60, 360)
+TIMER_OFF = "111"
 
 
 def psm_tau_seconds(bits: str) -> int:
@@ -166,9 +167,9 @@ def psm_tau_seconds(bits: str) -> int:
     return _timer_seconds(bits, TAU_UNITS)
 
 
-def psm_active_seconds(bits: str) -> int:
-    """T3324 in seconds; raises ValueError for a unit that is not defined."""
-    return _timer_seconds(bits, ACTIVE_UNITS)
+def psm_active_seconds(bits: str) -> int | None:
+    """T3324 in seconds, None where it is switched off; raises ValueError for an undefined unit."""
+    return None if bits.startswith(TIMER_OFF) else _timer_seconds(bits, ACTIVE_UNITS)
 
 
 def _timer_seconds(bits: str, units: tuple[int, ...]) -> int:

@@ -55,6 +55,8 @@ class Nonvolatile:
     ctzu: int = 0
     ctzr: int = 0
     qcfg: dict[str, tuple[Any, ...]] = field(default_factory=dict)  # what AT+QCFG has changed
+    psm_config: tuple[int, int] = (20, 4)  # AT+QPSMCFG; the threshold's default is not stated
+    psm_extras: tuple[int, ...] = (14, 2, 120, 5, 120, 3)  # AT+QPSMEXTCFG
     cops_mode: int = 0
     cops_format: int = 0
     indications: dict[str, int] = field(default_factory=lambda: dict(INDICATIONS))
@@ -151,15 +153,24 @@ class TcpipOptions:
     ntp: tuple[str, int] | None = None  # the server and port of an AT+QNTP under way
 
 
+@dataclass(frozen=True)
+class Edrx:
+    """What one access technology is asked for: cycle length and paging time window, as bits."""
+
+    cycle: str = "0000"
+    window: str = "0000"
+
+
 @dataclass
 class PowerSaving:
-    """AT+CPSMS and AT+CEDRXS (spec 2.10); texts as the host wrote them."""
+    """AT+CPSMS and AT+CEDRXS, saved at once (spec 2.10); texts as the host wrote them."""
 
     psm: int = 0
     tau: str = "00101100"
     active: str = "00001010"
-    ready: str = "00000000"
-    edrx: dict[int, str] = field(default_factory=dict)  # <AcT-type>: <value>
+    rau: str = ""
+    ready: str = ""
+    edrx: dict[int, Edrx] = field(default_factory=dict)  # by <AcT-type>
     edrx_mode: int = 0
 
 

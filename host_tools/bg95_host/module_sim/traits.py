@@ -117,6 +117,7 @@ TRAITS: dict[str, Trait] = {
         Trait("urcport", "uart1", "where URCs go at first (usbat on a BG96)", "2.11"),
         Trait("psm_urc", "POWER DOWN", "text when PSM is entered", "2.10"),
         Trait("psm_granted", True, "the network grants the PSM timers that are asked for", "2.10"),
+        Trait("cedrxs_off_line", False, "AT+CEDRXS? prints +CEDRXS: 0 while eDRX is off", "2.10"),
         Trait("cedrxs_lists_both", False, "AT+CEDRXS? prints both access technologies", "2.10"),
         Trait(
             "sleep_loses_input", True, "asleep (QSCLK=1, DTR high) the UART hears nothing", "2.10"

@@ -47,6 +47,7 @@ def _stat(m: Module) -> int:
     return SEARCHING if m.radio.functionality == 1 and m.radio.sim == "READY" else NOT_SEARCHING
 
 
+NO_TIMER = "00000000"
 TIMERS = 4  # the <n> of +CGREG and +CEREG that shows the PSM timers as well
 
 
@@ -62,7 +63,7 @@ def _location(m: Module, name: str, n: int) -> str:
     place = f',"{m.radio.tac}","{m.radio.cell}",{m.traits.act}'
     if n < TIMERS or not m.psm.psm:
         return place
-    ready = f',"{m.psm.ready}"' if routing else ""
+    ready = f',"{m.psm.ready or NO_TIMER}"' if routing else ""
     return f'{place}{routing},,,"{m.psm.active}","{m.psm.tau}"{ready}'
 
 

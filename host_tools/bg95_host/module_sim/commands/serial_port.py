@@ -53,6 +53,14 @@ def icf_write(m: Module, frame: int, parity: int) -> None:
     m.profile.icf = (frame, parity)
 
 
+QRIR = Command("+QRIR", Family.GENERAL, "2.10.1")
+
+
+@QRIR.execute
+def qrir(m: Module) -> None:
+    m.release_ri()
+
+
 PORTS = ("usbmodem", "uart1")
 QURCCFG = Command("+QURCCFG", Family.GENERAL, "2.11", test='"urcport",("usbmodem","uart1")')
 
