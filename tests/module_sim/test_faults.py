@@ -306,9 +306,11 @@ def test_late_answer():
 
 
 def test_flash_full():
-    host = faulty("flash_full*1")
+    host = faulty("flash_full*1", "flash_full@+QFCPY*1")
     assert said(host, 'AT+QFUPL="a",1') == b"\r\n+CME ERROR: 420\r\n"
     upload(host, "a", b"x")
+    assert said(host, 'AT+QFCPY="a","b"') == b"\r\n+CME ERROR: 420\r\n"
+    host.command('AT+QFCPY="a","b"')
 
 
 def test_corrupt_upload():

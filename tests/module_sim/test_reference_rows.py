@@ -73,6 +73,8 @@ VARIANTS: dict[str, dict[str, object]] = {
     "powered": {"psm_urc": "POWERED DOWN"},
     "psm-enter/normal": {"psm_urc": "NORMAL POWER DOWN"},
     "qpowd-done/normal": {"powered_down_urc": "NORMAL POWER DOWN"},
+    "qfseek-beyond-1,11,0/plain": {"seek_beyond": "plain"},
+    "qfseek-beyond-1,11,1/plain": {"seek_beyond": "plain"},
     "cedrxs-read-off/bg770a": {"cedrxs_off_line": True},
     "at-d2-disconnects/ok": {"dtr2_result": "OK"},
     "qiact-again/ok": {"activate_active_context": "ok"},

@@ -5,6 +5,7 @@ Files survive a restart of the module; nothing else about them is remembered her
 
 from __future__ import annotations
 
+import binascii
 import os
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -78,3 +79,14 @@ def checksum(data: bytes) -> str:
     for at in range(0, len(padded), 2):
         total ^= padded[at] << 8 | padded[at + 1]
     return f"{total:x}"
+
+
+def crcs(data: bytes) -> tuple[int, int, int]:
+    """CRC-32, CRC-16 (ARC) and CRC-16 CCITT (XMODEM). AT+QFCRC's polynomials are not stated (spec 2.8);
+    of these, an empty file has the zeros that are."""
+    arc = 0
+    for byte in data:
+        arc ^= byte
+        for _ in range(8):
+            arc = arc >> 1 ^ (0xA001 if arc & 1 else 0)
+    return binascii.crc32(data), arc, binascii.crc_hqx(data, 0)

@@ -309,6 +309,13 @@ TRAITS: dict[str, Trait] = {
             "2.7",
             ("report", "ok", "error", "numbered"),
         ),
+        Trait(
+            "seek_beyond",
+            "numbered",
+            "AT+QFSEEK beyond the end of a file: +CME ERROR: 401, or ERROR",
+            "2.8",
+            ("numbered", "plain"),
+        ),
         # SSL configuration and TLS
         Trait(
             "missing_items", "", "AT+QSSLCFG items that this firmware lacks, by |", "field notes"

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..flash import NAME_BYTES, checksum
+from ..flash import NAME_BYTES, checksum, crcs
 from ..registry import Command, Family, Int, OneOf, Text
 from ..results import Aborted, CmeError, Final, PlainError, Raw, Receive, Word
 
@@ -100,6 +100,32 @@ def qfdel(m: Module, name: str) -> None:
         raise CmeError(IS_OPEN)
     for each in doomed:
         m.flash.delete(each)
+
+
+QFCRC = Command("+QFCRC", Family.FILE, "2.8", test="<filename>")
+
+
+@QFCRC.write(NAME)
+def qfcrc(m: Module, name: str) -> Iterator[str]:
+    yield "+QFCRC: {:x},{:x},{:x}".format(*crcs(m.flash.get(existing(m, name)) or b""))
+
+
+QFCPY = Command("+QFCPY", Family.FILE, "2.8", test="<src_file>,<dest_file>[,<enable>]")
+
+
+@QFCPY.write(NAME, NAME, Int("enable", 0, 1, default=0))
+def qfcpy(m: Module, source: str, target: str, enable: int) -> None:
+    """With `enable` it overwrites."""
+    source, target = existing(m, source), plain_name(target)
+    if source == target:
+        raise CmeError(BAD_NAME)
+    if target in m.flash and not enable:
+        raise CmeError(EXISTS)
+    content = m.flash.get(source) or b""
+    given_up = m.flash.size(target) if target in m.flash else 0
+    if len(content) > m.flash.free + given_up or m.faults.flash_is_full():
+        raise CmeError(NO_SPACE)
+    m.flash.put(target, content)
 
 
 QFUPL = Command("+QFUPL", Family.FILE, "2.8.1")
@@ -263,7 +289,7 @@ def _store(m: Module, file: OpenFile, data: bytes) -> int:
     return len(data)
 
 
-QFSEEK = Command("+QFSEEK", Family.FILE, "2.8", test="<filehandle>,<offset>[,(0,1,2)]")
+QFSEEK = Command("+QFSEEK", Family.FILE, "2.8", test="<filehandle>,<offset>[,<position>]")
 
 
 @QFSEEK.write(HANDLE, Int("offset", 0, 2**31 - 1), OneOf("position", (0, 1, 2), default=0))
@@ -273,7 +299,7 @@ def qfseek(m: Module, handle: int, offset: int, position: int) -> None:
     size = m.flash.size(file.name)
     place = (offset, file.offset + offset, size - offset)[position]
     if not 0 <= place <= size:
-        raise CmeError(LARGER_THAN_FILE)
+        raise PlainError if m.traits.seek_beyond == "plain" else CmeError(LARGER_THAN_FILE)
     file.offset = place
 
 
