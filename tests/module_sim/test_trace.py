@@ -46,6 +46,40 @@ def test_no_secret_of_a_command_line_is_traced(line, secret):
     assert trace.getvalue().count('"host"') >= 2  # but that something came is
 
 
+@pytest.mark.parametrize(
+    ("asked", "secret", "shown"),
+    [
+        ("AT+QICSGP=1", "hunter2secret", '+QICSGP: 1,"apn","user","***",1'),
+        ("AT+QICSGP=?", "", "+QICSGP: (1-16),(1-3),<APN>,<username>,<password>,(0-3)"),
+        (
+            'AT+QSSLCRYPT="AES","hunter2secret!!!",0,1,"0123456789abcdef"',
+            "5AA989E3",
+            "+QSSLCRYPT: ***",
+        ),
+        ("AT+CPIN?", "", "+CPIN: READY"),
+    ],
+)
+def test_no_secret_of_an_answer_is_traced(asked, secret, shown):
+    host, trace = traced()
+    host.command('AT+QICSGP=1,1,"apn","user","hunter2secret",1')
+    answer = host.command(asked).decode()
+    texts = [json.loads(line).get("text") for line in trace.getvalue().splitlines()]
+    assert secret in answer
+    assert shown in texts
+    assert "hunter2secret" not in trace.getvalue()
+
+
+def test_a_line_is_stamped_when_its_cr_was_heard():
+    host, trace = traced(traits={"command_latency_s": 0.25})
+    began = host.now
+    host.command("AT+CSQ;+CGMM;+NOSUCH", b"ERROR\r\n")
+    lines = [json.loads(line) for line in trace.getvalue().splitlines()]
+    times = {line["text"]: line["t"] for line in lines if "text" in line}
+    assert times["AT+CSQ"] == pytest.approx(began + len("AT+CSQ;+CGMM;+NOSUCH\r") * 10 / 115200)
+    assert times["+CSQ: 20,99"] - times["AT+CSQ"] == pytest.approx(0.25)
+    assert times["AT+CGMM"] == times["+CSQ: 20,99"]  # begins where the one before it ends
+
+
 def test_no_payload_is_traced():
     host, trace = traced()
     key = authority().client().key_pem
@@ -75,7 +109,9 @@ def test_a_trace_is_json_lines_in_order_of_time():
     assert {"t", "dir", "text"} <= set(lines[-1])
     asked = next(line for line in lines if "QIACT" in line.get("text", ""))
     done = lines[lines.index(asked) + 1]
-    assert done["t"] - asked["t"] == pytest.approx(host.module.traits.pdp_activation_s)
+    traits = host.module.traits
+    took = traits.command_latency_s + traits.pdp_activation_s
+    assert done["t"] - asked["t"] == pytest.approx(took)
 
 
 def play(seed: int, **options):

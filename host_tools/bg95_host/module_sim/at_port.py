@@ -187,9 +187,9 @@ class AtPort:
             self._m.trace("urc", text=text, **({"len": len(payload)} if payload else {}))
             self._m.transmit(f"\r\n{text}{joint}".encode("latin-1") + payload)
 
-    def information(self, text: str, first: bool) -> None:
-        """A line of an information response; only a command's first one begins with CRLF."""
-        self._m.trace("module", text=text)
+    def information(self, text: str, shown: str, first: bool) -> None:
+        """A line of an information response, traced as `shown`; only a command's first one begins with CRLF."""
+        self._m.trace("module", text=shown)
         leads = first or self._m.traits.crlf_each_line
         lead = "\r\n" if leads and self._m.profile.verbose else ""
         self._m.transmit(f"{lead}{text}\r\n".encode("latin-1"))

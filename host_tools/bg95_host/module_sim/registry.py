@@ -16,7 +16,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from .results import AtError, CmeError, PlainError, TcpipError
-from .syntax import Call, Form, Param
+from .syntax import Call, Form, LineError, Param, parse_parameters
 
 if TYPE_CHECKING:
     from .core import Module
@@ -144,6 +144,7 @@ class Command:
     test: str | None = None  # text after "+NAME: "; "" is a bare OK; None is ERROR
     tests_as: dict[str, str] = field(default_factory=dict)  # by trait test_forms
     max_time: float = 0.3  # the documented maximum time to the final result code, s
+    answer: tuple[str, ...] = ()  # what the information response holds, by the parameters' names
     sets_error: bool = True  # whether AT+QIGETERROR follows this command
     error_trait: str = "parameter_error"  # how a GENERAL command reports a wrong parameter
     handlers: dict[Form, tuple[Handler, tuple[Field, ...]]] = field(default_factory=dict)
@@ -266,19 +267,41 @@ class Command:
     def shown(self, call: Call) -> str:
         """The call as it may appear in a trace: secret parameters are masked."""
         fields = self._fields(call)
-        words = []
-        for i, param in enumerate(call.params):
-            if param is None:
-                words.append("")
-            elif self._is_secret(i, call, fields) and param.text:
-                words.append('"***"' if param.quoted else "***")
-            else:
-                words.append(f'"{param.text}"' if param.quoted else param.text)
+        words = [
+            _shown(param, secret=self._is_secret(i, call, fields))
+            for i, param in enumerate(call.params)
+        ]
         if self.name == "S" and call.form is Form.WRITE:
             return f"S{'='.join(words)}"
         if self.name[0] != "+":
             return self.name + "".join(words) + ("?" if call.form is Form.READ else "")
         return self.name + call.form.value + ",".join(words)
+
+    def shown_answer(self, form: Form, text: str) -> str:
+        """A line of the information response as it may appear in a trace: the same parameters are masked there. Where a
+        command has a secret and does not say what its response holds, all of it is.
+        """
+        secrets = {
+            each.name for _, fields in self.handlers.values() for each in fields if each.secret
+        }
+        if not secrets or form is Form.TEST:
+            return text
+        head = f"{self.name}: "
+        try:
+            params = parse_parameters(text.removeprefix(head))
+        except LineError:
+            params = ()
+        if len(params) != len(self.answer):
+            return f"{head}***"
+        words = zip(params, self.answer, strict=True)
+        return head + ",".join(_shown(param, secret=name in secrets) for param, name in words)
+
+
+def _shown(param: Param | None, secret: bool) -> str:
+    if param is None:
+        return ""
+    text = "***" if secret and param.text else param.text
+    return f'"{text}"' if param.quoted else text
 
 
 COMMANDS: dict[str, Command] = {}

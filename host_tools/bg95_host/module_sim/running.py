@@ -28,7 +28,7 @@ from .results import (
     Word,
 )
 from .schedule import Timer
-from .syntax import Call
+from .syntax import Call, Form
 from .tables import CME_ERRORS, HTTP_ERRORS
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Running:
         self._m = module
         self._calls = deque(calls)
         self._command: Command | None = None
+        self._form = Form.EXECUTE
         self._steps: Generator[Any, Any, Any] | None = None
         self._timer: Timer | None = None
         self._first_info = True
@@ -56,6 +57,7 @@ class Running:
 
     def begin(self) -> None:
         """Run the first command, as soon as a module would."""
+        self._heard()
         self._wait(self._m.traits.command_latency_s, self._next_call)
 
     def refuse(self) -> None:
@@ -72,15 +74,24 @@ class Running:
         call = self._calls.popleft()
         command = COMMANDS.get(call.name)
         if command is None:
-            self._m.trace("host", text=f"AT{call.name}{call.form.value}...", note="unknown command")
             log.warning("%s: unknown command AT%s", self._m.name, call.name)
             self._m.count("unknown_commands")
             self._end("ERROR")
             return
-        self._command, self._first_info = command, True
-        self._m.trace("host", text="AT" + command.shown(call))
+        self._command, self._form, self._first_info = command, call.form, True
         self._m.count("commands")
         self._guarded(lambda: self._admit(command, call))
+
+    def _heard(self) -> None:
+        """Trace the next command now: the first one with the CR of its line, another where the one before it ends."""
+        if not self._calls:
+            return
+        call = self._calls[0]
+        command = COMMANDS.get(call.name)
+        if command is None:
+            self._m.trace("host", text=f"AT{call.name}{call.form.value}...", note="unknown command")
+        else:
+            self._m.trace("host", text="AT" + command.shown(call))
 
     def _admit(self, command: Command, call: Call) -> None:
         """Faults may refuse, delay or swallow the command."""
@@ -120,7 +131,9 @@ class Running:
     def _grant(self, wanted: Any) -> bool:
         """Do what the command asked for. False: it continues later."""
         if isinstance(wanted, str):
-            self._port.information(wanted, first=self._first_info)
+            assert self._command is not None
+            shown = self._command.shown_answer(self._form, wanted)
+            self._port.information(wanted, shown, first=self._first_info)
             self._first_info = False
         elif isinstance(wanted, Raw):
             self._m.transmit(wanted.data)
@@ -197,6 +210,7 @@ class Running:
             if result.text != "OK":
                 self._end(result.text)
                 return
+        self._heard()
         self._next_call()
 
     def _failed(self, error: AtError) -> None:

@@ -111,10 +111,11 @@ def _extended(text: str) -> Call:
         return Call(name, Form.TEST)
     if tail[0] != "=":
         raise LineError(f"{name} is followed by {tail[0]!r}")
-    return Call(name, Form.WRITE, _parameters(tail[1:]))
+    return Call(name, Form.WRITE, parse_parameters(tail[1:]))
 
 
-def _parameters(text: str) -> tuple[Param | None, ...]:
+def parse_parameters(text: str) -> tuple[Param | None, ...]:
+    """Words between commas, some of them in quotes; raises LineError."""
     params: list[Param | None] = []
     for field in _split(text):
         word = field.strip(" ")

@@ -23,9 +23,9 @@ QOS = Int("qos", 0, 2)
 TOPIC = Text("topic", 255)
 
 
-def _command(name: str, test: str | None = None, max_time: float = 0.3) -> Command:
+def _command(name: str, test: str | None = None, max_time: float = 0.3, **more: Any) -> Command:
     section = "4.4.1" if name == "CFG" else "4.4.2"
-    return Command(f"+QMT{name}", Family.MQTT, section, test=test, max_time=max_time)
+    return Command(f"+QMT{name}", Family.MQTT, section, test=test, max_time=max_time, **more)
 
 
 def client_in(m: Module, index: int, *states: MqttState) -> MqttClient:
@@ -160,7 +160,9 @@ def qmtclose(m: Module, index: int) -> Final:
     return _told(m, f"+QMTCLOSE: {index},0")
 
 
-QMTCONN = _command("CONN", "(0-5),<clientID>,<username>,<password>", max_time=5)
+QMTCONN = _command(
+    "CONN", "(0-5),<clientID>,<username>,<password>", max_time=5, answer=("client_idx", "state")
+)
 
 
 @QMTCONN.read

@@ -28,6 +28,7 @@ QICSGP = Command(
     "2.6.1",
     test="(1-16),(1-3),<APN>,<username>,<password>,(0-3)",
     tests_as={"bg770a": "(1-5),(1-3),<APN>,<username>,<password>,(0-2)"},
+    answer=("context_type", "APN", "username", "password", "authentication"),
 )
 
 

@@ -12,7 +12,7 @@ from ..syntax import Param
 if TYPE_CHECKING:
     from ..core import Module
 
-CPIN = Command("+CPIN", Family.GENERAL, "2.2", test="", max_time=5)
+CPIN = Command("+CPIN", Family.GENERAL, "2.2", test="", answer=("code",), max_time=5)
 
 NOT_ALLOWED, NOT_INSERTED, PUK_REQUIRED, SIM_FAILURE, WRONG_PASSWORD = 3, 10, 12, 13, 16  # 2.4
 
