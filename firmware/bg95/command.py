@@ -3,6 +3,7 @@
 from . import at as _at
 from .at import prefix_of, text_of
 from .errors import CommandError
+from .limits import typed
 from .power import echo_off
 
 # These move data: counted, behind a prompt, or with the port to themselves. Sockets and files do it so that no byte
@@ -23,7 +24,7 @@ _ESCAPE = b"\x1b"
 
 def checked(command):
     """The command as bytes. Raises ValueError for what must not be sent as one."""
-    for c in command:
+    for c in typed("command", command, str, "str"):
         if ord(c) < 32 or ord(c) > 126:
             raise ValueError("command: printable ASCII only, and one command at a time")
     name = command.upper().replace(" ", "")

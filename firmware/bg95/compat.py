@@ -14,6 +14,7 @@ from micropython import const
 from .connection import BUFFER
 from .errors import EBADF, EINVAL, ENOTCONN, EOPNOTSUPP
 from .job import Job
+from .limits import milliseconds
 
 AF_INET = const(2)
 AF_INET6 = const(10)
@@ -51,7 +52,7 @@ def install(modem, ctx, timer=None):
     an MQTT publish, leaves only with the next call of the driver: modem.poll(), say, or sock.flush().
     """
     global _policy
-    if ctx._modem is not modem:
+    if getattr(ctx, "_modem", None) is not modem:
         raise ValueError("ctx: an SSLContext of this modem")
     _policy = ctx
     timer = timer or _virtual_timer()
@@ -94,6 +95,7 @@ class socket(io.IOBase):  # noqa: N801 - the name is the interface
 
     def settimeout(self, seconds):
         """Seconds for opening, and for each later read or write; None for ever, 0 not at all."""
+        milliseconds(seconds)
         self._timeout = seconds
 
     def setblocking(self, flag):

@@ -7,7 +7,19 @@ earlier host left), later only what changed, and all of them again after the mod
 from micropython import const
 
 from .errors import EINVAL, CommandError, ConnectError
-from .limits import CONTEXTS, HOST_MAX, NAME_MAX, quoted, ranged
+from .limits import (
+    CONTEXTS,
+    HOST_MAX,
+    LONGEST_MS,
+    NAME_MAX,
+    TEXT_OR_BYTES,
+    able,
+    flag,
+    optional,
+    quoted,
+    ranged,
+    typed,
+)
 
 CERT_NONE = const(0)
 CERT_REQUIRED = const(2)
@@ -56,7 +68,7 @@ def _flag(name, inverted=0):
         return bool(self._want[name] ^ inverted)
 
     def put(self, on):
-        self._want[name] = int(bool(on)) ^ inverted
+        self._want[name] = int(flag(name, on)) ^ inverted
 
     return property(get, put)
 
@@ -83,9 +95,10 @@ class SSLContext:
     """
 
     def __init__(self, modem, ssl_ctx_id=0, *, pdp_ctx_id=None):
+        able("modem", modem, "contexts")
         self._modem = modem
         self.ssl_ctx_id = ranged("ssl_ctx_id", ssl_ctx_id, 0, CONTEXTS - 1)
-        self.pdp_ctx_id = ranged("pdp_ctx_id", pdp_ctx_id or modem.pdp_ctx_id, 1, 16)
+        self.pdp_ctx_id = modem._pdp(pdp_ctx_id)
         # The object that the module was set to last; whoever takes turns with it sends all anew
         modem.contexts[self.ssl_ctx_id] = self
         self._want = {
@@ -166,7 +179,10 @@ class SSLContext:
         if pair is None:
             self._psk = None
             return
+        if len(typed("psk", pair, (tuple, list), "(identity, key)")) != 2:
+            raise ValueError("psk: (identity, key)")
         identity, key = pair
+        typed("psk key", key, TEXT_OR_BYTES, "bytes, or text of hex digits")
         text = key if isinstance(key, str) else "".join("%02x" % b for b in key)
         quoted("psk identity", identity, 128)
         if "&" in identity:
@@ -187,7 +203,7 @@ class SSLContext:
         """
         from . import suites
 
-        code = ALL_SUITES if suite == "ALL" else suites.code(suite)
+        code = suites.code(suite)
         if suites.is_weak(code) and not isinstance(suite, str):
             raise ValueError(
                 "0x%04X is weak; if it has to be, set_ciphers(%r)" % (code, suites.name(code))
@@ -203,7 +219,7 @@ class SSLContext:
 
     @verify_mode.setter
     def verify_mode(self, mode):
-        if mode not in (CERT_NONE, CERT_REQUIRED):
+        if isinstance(mode, bool) or mode not in (CERT_NONE, CERT_REQUIRED):
             raise ValueError("verify_mode: CERT_NONE or CERT_REQUIRED, not %r" % (mode,))
         self._verify = mode
 
@@ -247,11 +263,16 @@ class SSLContext:
 
     def _connect(self, host, port, mode, timeout_ms, progress=None, owner=None):
         """Flow of connect()."""
-        if isinstance(host, bytes):
-            host = host.decode()  # MQTT clients are often given their broker so
-        address = quoted("host", host, HOST_MAX)
+        address = quoted("host", host, HOST_MAX, TEXT_OR_BYTES)
+        host = address[1:-1].decode()  # MQTT clients are often given their broker as bytes
         ranged("port", port, 1, 65535)
         ranged("mode", mode, 0, 2)
+        optional("timeout_ms", timeout_ms, 0, LONGEST_MS)
+        if progress is not None and not callable(progress):
+            raise TypeError("progress: a function of two arguments, not %r" % (progress,))
+        for name in self.extra:
+            self._item(name)
+            _parameter(name, self.extra[name])
         self._refuse_unsafe()
         yield from self._modem.ready()
         if self._verify and not self._psk and not self._want["ignorelocaltime"]:
@@ -379,7 +400,7 @@ def _parameter(name, value):
         return b"0X%04X" % value
     if isinstance(value, str):
         return quoted(name, value, NAME_MAX)
-    return b"%d" % value
+    return b"%d" % typed(name, value, int, "str or int")
 
 
 def _is_name(host):

@@ -7,7 +7,7 @@ padded. Not verified on a module (field notes 1).
 from binascii import hexlify, unhexlify
 
 from .errors import CommandError
-from .limits import ANSWER_MS, quoted
+from .limits import ANSWER_MS, BYTES, TEXT_OR_BYTES, quoted, typed
 
 _PREFIX = b"+QSSLCRYPT: "
 _LONGEST = 256  # SSL 2.3.7: <input_data>, bytes
@@ -32,17 +32,19 @@ class Crypt:
 
     def md5(self, data):
         """MD5 of 1 to 256 bytes of printable text (there is no hex form of this command). Returns 16 bytes."""
-        return self._modem.run(self._run(b'AT+QSSLCRYPT="MD5",' + quoted("data", data, _LONGEST)))
+        return self._modem.run(
+            self._run(b'AT+QSSLCRYPT="MD5",' + quoted("data", data, _LONGEST, TEXT_OR_BYTES))
+        )
 
     def _aes(self, key, data, mode):
-        if not 0 < len(data) <= _LONGEST or len(data) % _BLOCK:
+        if not 0 < len(typed("data", data, BYTES, "bytes")) <= _LONGEST or len(data) % _BLOCK:
             raise ValueError("data: 16 to 256 bytes, a multiple of 16, not %d" % len(data))
-        if len(key) != _BLOCK:
+        if len(typed("key", key, BYTES, "bytes")) != _BLOCK:
             raise ValueError("key: 16 bytes, not %d" % len(key))
         command = b'AT+QSSLCRYPT="AES","%s",1,%d,%s' % (
             hexlify(data),
             mode,
-            quoted("key", key, _BLOCK),
+            quoted("key", key, _BLOCK, BYTES),
         )
         return self._modem.run(self._run(command))
 

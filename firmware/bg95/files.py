@@ -11,7 +11,7 @@ from micropython import RingIO, const
 from . import at as _at
 from .errors import FileError
 from .job import Job
-from .limits import FILE_MS, NAME_MAX, UPLOAD_S, quoted
+from .limits import BYTES, FILE_MS, NAME_MAX, UPLOAD_S, able, flag, quoted
 
 _BLOCK = const(256)  # bytes moved at a time
 _ACK_BLOCK = const(1024)  # FILE 2.4: in ACK mode the module confirms every 1024 bytes
@@ -70,7 +70,7 @@ class Files:
         is replaced. ack: let the module confirm every 1024 bytes (FILE 2.4, for a UART without flow control).
         What the stream raises comes out here, and leaves no file.
         """
-        return self._modem.run(self._upload(name, data, ack))
+        return self._modem.run(self._upload(name, data, flag("ack", ack)))
 
     def list(self):
         """[(name, size in bytes)] of all files (AT+QFLST)."""
@@ -82,6 +82,7 @@ class Files:
 
     def read(self, name, stream):
         """Copy a file to `stream`.write(bytes); returns its size."""
+        able("stream", stream, "write")
         return self._modem.run(self._read(name, stream.write))
 
     def free(self):
@@ -112,8 +113,9 @@ class Files:
     def _upload(self, name, data, ack=False):
         named = _named(name)
         stream = data.encode() if isinstance(data, str) else data
-        if isinstance(stream, (bytes, bytearray, memoryview)):
+        if isinstance(stream, BYTES):
             stream = io.BytesIO(stream)  # pyright: ignore[reportCallIssue, reportArgumentType]
+        able("data", stream, "seek", "read")
         size = stream.seek(0, 2)  # pyright: ignore[reportAttributeAccessIssue]
         if isinstance(stream.read(0), str):  # pyright: ignore[reportAttributeAccessIssue]
             raise ValueError("upload: open the file with mode 'rb'")

@@ -55,18 +55,47 @@ BAUDS = (115200, 9600, 19200, 38400, 57600, 230400, 460800, 921600)  # AT 3.5: A
 FAST_BAUDS = (2900000, 3000000, 3200000, 3686400, 4000000)  # legal as well, but not looked for
 
 
-def quoted(what, text, longest):
+LONGEST_MS = const(536870911)  # what ticks_diff() of any port can tell from a time gone by
+
+BYTES = (bytes, bytearray, memoryview)
+TEXT_OR_BYTES = (str,) + BYTES
+
+
+def typed(what, value, kind, words):
+    """Return `value`, or raise TypeError naming `what` where it is none of `kind`, which `words` describe."""
+    if not isinstance(value, kind):
+        raise TypeError("%s: %s, not %s" % (what, words, type(value)))
+    return value
+
+
+def able(what, thing, *methods):
+    """Raise TypeError naming `what` where `thing` lacks one of `methods`."""
+    for name in methods:
+        if not hasattr(thing, name):
+            raise TypeError("%s: needs %s(), which %s lacks" % (what, name, type(thing)))
+
+
+def flag(what, on):
+    """Return `on` as a bool, or raise TypeError naming `what` where it is neither that nor a number."""
+    return bool(typed(what, on, (bool, int), "True or False"))
+
+
+def quoted(what, text, longest, kind=str):
     """Return `text` as a quoted AT string parameter (bytes). Allocates.
 
-    what: name for the error message; longest: limit in bytes. Raises ValueError where the text is empty, longer,
-    or holds a quote, a backslash or a control character: none of them can be written on an AT line (AT 1.4), and
-    none may, since a CR would end the command and start another.
+    what: name for the error message; longest: limit in bytes; kind: str, BYTES or TEXT_OR_BYTES. Raises TypeError for
+    another kind; ValueError where the text is empty, longer, or holds a quote, a backslash or anything but printable
+    ASCII: none of them can be written on an AT line (AT 1.4), and none may, since a CR would end the command and
+    start another.
     """
+    typed(what, text, kind, "bytes" if kind is BYTES else "str")
     raw = text.encode() if isinstance(text, str) else bytes(text)
     if not 0 < len(raw) <= longest:
         raise ValueError("%s: 1 to %d bytes, not %d" % (what, longest, len(raw)))
     for c in raw:
-        if c < 32 or c == 34 or c == 92 or c == 127:
+        if c > 126:
+            raise ValueError("%s: printable ASCII only" % what)
+        if c < 32 or c == 34 or c == 92:
             raise ValueError(
                 '%s: no quotes, backslashes or control characters ("%s")'
                 % (what, chr(c) if c > 31 else hex(c))
@@ -75,7 +104,24 @@ def quoted(what, text, longest):
 
 
 def ranged(what, value, low, high):
-    """Return `value` as an int in low..high, or raise ValueError naming `what`. Allocates only to raise."""
-    if not isinstance(value, int) or not low <= value <= high:
+    """Return `value`, an int in low..high, or raise ValueError naming `what`. Allocates only to raise."""
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise ValueError("%s: %d to %d, not %r" % (what, low, high, value))
-    return int(value)
+    return value
+
+
+def milliseconds(seconds):
+    """What settimeout() is given, in milliseconds; -1 for None. Raises ValueError, TypeError."""
+    if seconds is None:
+        return -1
+    if (
+        isinstance(seconds, bool)
+        or not 0 <= typed("seconds", seconds, (int, float), "a number") <= LONGEST_MS // 1000
+    ):
+        raise ValueError("seconds: 0 to %d, not %r" % (LONGEST_MS // 1000, seconds))
+    return int(seconds * 1000)
+
+
+def optional(what, value, low, high):
+    """As ranged(), or None."""
+    return None if value is None else ranged(what, value, low, high)

@@ -1,6 +1,6 @@
 """Sleeping between connections: AT+QSCLK, AT+CPSMS, AT+CEDRXS (AT 2.22, 6.13, 6.14). Flows only."""
 
-from .limits import ranged
+from .limits import ranged, typed
 from .power import in_step
 
 # Units of the 8-bit timers of 3GPP TS 24.008 10.5.7: (seconds, upper three bits), finest first
@@ -41,6 +41,8 @@ def edrx(modem, cycle_s, act):
     if cycle_s is None:
         yield from modem._at.run(b"AT+CEDRXS=0")
         return
+    if isinstance(cycle_s, bool) or typed("cycle_s", cycle_s, (int, float), "seconds") <= 0:
+        raise ValueError("cycle_s: above 0, not %r" % cycle_s)
     for value, length in enumerate(_EDRX):
         if length >= cycle_s * 100:
             yield from modem._at.run(b'AT+CEDRXS=1,%d,"%s"' % (act, _bits(value, 4).encode()))

@@ -13,7 +13,20 @@ from .at import AT
 from .clients import Clients
 from .errors import ENOBUFS, ModemError
 from .files import Files
-from .limits import ANSWER_MS, BAUDS, CFUN_MS, CLIENTS, CONTEXTS, FAST_BAUDS, ranged
+from .limits import (
+    ANSWER_MS,
+    BAUDS,
+    CFUN_MS,
+    CLIENTS,
+    CONTEXTS,
+    FAST_BAUDS,
+    LONGEST_MS,
+    able,
+    flag,
+    optional,
+    ranged,
+    typed,
+)
 
 try:
     from machine import idle
@@ -43,11 +56,15 @@ class Modem:
     def __init__(
         self, uart, *, pwrkey=None, status=None, dtr=None, baudrate=None, sockets=4, pdp_ctx_id=1
     ):
+        self.baudrate = optional("baudrate", baudrate, 300, 4000000)
+        able("uart", uart, "any", "readinto", "write", *(["init"] if baudrate else []))
+        for what, pin in (("pwrkey", pwrkey), ("status", status), ("dtr", dtr)):
+            if pin is not None:
+                able(what, pin, "value")
         self.uart = uart
         self.pwrkey = pwrkey
         self.status_pin = status
         self.dtr = dtr
-        self.baudrate = baudrate
         self.pdp_ctx_id = ranged("pdp_ctx_id", pdp_ctx_id, 1, 16)
         self.model = self.revision = ""
         self.epoch = 0  # starts of the module so far: what was set in an earlier one is gone
@@ -161,6 +178,8 @@ class Modem:
         """Poll every 10 ms from `timer` (a machine.Timer), too, whenever no call of the driver is under way: what was
         written leaves, and the UART's buffer is emptied, while the program sleeps or computes. None stops it.
         """
+        if timer is not None:
+            able("timer", timer, "init", "deinit")
         from .background import Background
 
         if self._background is not None:
@@ -211,7 +230,10 @@ class Modem:
         AT+CSQ). Runs at the end of poll(), so it may call nothing that blocks; up to 512 bytes of URCs wait for it,
         more are counted as unknown. handler None removes.
         """
+        prefix = typed("prefix", prefix, (str, bytes), "str or bytes")
         prefix = prefix.encode() if isinstance(prefix, str) else prefix
+        if handler is not None and not callable(handler):
+            raise TypeError("handler: a function of one argument, not %r" % (handler,))
         self._handlers = [(p, h) for p, h in self._handlers if p != prefix]
         if handler is not None:
             self._handlers.append((prefix, handler))
@@ -251,7 +273,7 @@ class Modem:
         """
         if on is None:
             return self.is_ready
-        return self.run(self._active(on))
+        return self.run(self._active(flag("on", on)))
 
     def _active(self, on):
         self._starting = on
@@ -281,21 +303,23 @@ class Modem:
         pin: of the SIM, if it asks; ip_version: 1 IPv4, 2 IPv6, 3 both; pdp_ctx_id: another context than the
         modem's own, 1-16 (at most three can be active). Raises NetworkError, ValueError.
         """
-        ctx = pdp_ctx_id or self.pdp_ctx_id
-        return self.run(self._connect(ctx, apn, user, password, auth, pin, ip_version, timeout_ms))
+        ctx = self._pdp(pdp_ctx_id)
+        optional("timeout_ms", timeout_ms, 0, LONGEST_MS)
+        return self.run(
+            network.connect(self, ctx, apn, user, password, auth, pin, ip_version, timeout_ms)
+        )
 
-    def _connect(self, *args):
-        yield from self.ready()
-        yield from network.connect(self, *args)
+    def _pdp(self, pdp_ctx_id):
+        """The PDP context that is meant; None: the modem's own."""
+        return self.pdp_ctx_id if pdp_ctx_id is None else ranged("pdp_ctx_id", pdp_ctx_id, 1, 16)
 
     def disconnect(self, pdp_ctx_id=None):
         """Deactivate the PDP context (AT+QIDEACT); closes its connections. Blocks up to 40 s."""
-        return self.run(network.deactivate(self, pdp_ctx_id or self.pdp_ctx_id))
+        return self.run(network.deactivate(self, self._pdp(pdp_ctx_id)))
 
     def isconnected(self, pdp_ctx_id=None):
         """Whether the PDP context is active. Asks the module (AT+QIACT?). Blocks."""
-        ctx = pdp_ctx_id or self.pdp_ctx_id
-        return self.run(self._isconnected(ctx))
+        return self.run(self._isconnected(self._pdp(pdp_ctx_id)))
 
     def _isconnected(self, ctx):
         return self.is_ready and (yield from network.address(self, ctx)) is not None
@@ -310,11 +334,10 @@ class Modem:
         from . import status
 
         if dns is not None:
-            servers = (dns,) if isinstance(dns, str) else dns
-            return self.run(status.set_dns(self, self.pdp_ctx_id, servers))
+            return self.run(status.set_dns(self, self.pdp_ctx_id, dns))
         if param == "dns":
             return self.run(status.dns(self, self.pdp_ctx_id))
-        raise ValueError("ipconfig: addr4 or dns, not %r" % param)
+        raise ValueError("ipconfig: addr4 or dns, not %r" % (param,))
 
     def status(self, param=None):
         """status(): whether registered. "rssi": int in dBm, or None; "operator": name or None. Blocks.
@@ -332,7 +355,7 @@ class Modem:
             return self.model
         if param == "revision":
             return self.revision
-        raise ValueError("config: model or revision, not %r" % param)
+        raise ValueError("config: model or revision, not %r" % (param,))
 
     def command(self, command, timeout_ms=ANSWER_MS):
         """Send any AT command; returns the lines of its answer (list of str), without the final OK.
@@ -342,6 +365,7 @@ class Modem:
         """
         from .command import any_command, checked
 
+        ranged("timeout_ms", timeout_ms, 0, LONGEST_MS)
         return self.run(any_command(self, checked(command), timeout_ms))
 
     def trace(self, stream):
@@ -370,24 +394,24 @@ class Modem:
         answer at the new. baudrate: one of limits.BAUDS or FAST_BAUDS, 9600 to 4000000; save: keep it over a
         restart (AT&W). Blocks. Raises ValueError, ModemError. The constructor's `baudrate` has to be given.
         """
-        if baudrate not in BAUDS + FAST_BAUDS or not self.baudrate:
+        if ranged("baudrate", baudrate, 0, 4000000) not in BAUDS + FAST_BAUDS or not self.baudrate:
             raise ValueError(
                 "baudrate: one of %s, and Modem(..., baudrate=) has to say the present one"
                 % (BAUDS + FAST_BAUDS,)
             )
         from . import baud
 
-        return self.run(baud.change(self, baudrate, save))
+        return self.run(baud.change(self, baudrate, flag("save", save)))
 
     def flow_control(self, on):
         """Use RTS and CTS (AT+IFC=2,2); the UART has to be made with its rts, cts and flow. Blocks."""
-        return self.run(self._at.run(b"AT+IFC=2,2" if on else b"AT+IFC=0,0"))
+        return self.run(self._at.run(b"AT+IFC=2,2" if flag("on", on) else b"AT+IFC=0,0"))
 
     def sleep(self, on):
         """Let the module sleep while DTR is high (AT+QSCLK), or wake it. The link stays registered. Blocks."""
         from . import lowpower
 
-        return self.run(lowpower.sleep(self, on))
+        return self.run(lowpower.sleep(self, flag("on", on)))
 
     def power_saving(self, tau_s, active_s=10):
         """Ask the network for PSM (AT+CPSMS): off between periodic updates every `tau_s` seconds, reachable for
@@ -413,6 +437,8 @@ class Modem:
         """The network's time in UTC as an 8-tuple, None where it gave none (AT+QLTS=1). follow True or False: keep
         the module's time zone by it (AT+CTZU). Blocks.
         """
+        if follow is not None:
+            flag("follow", follow)
         return self.run(power.network_time(self, follow))
 
     @property

@@ -93,18 +93,16 @@ def connect(modem, ctx, apn, user, password, auth, pin, ip_version, timeout_ms):
     """Flow of Modem.connect()."""
     from . import sim
 
-    ranged("pdp_ctx_id", ctx, 1, 16)
-    pin = sim.digits(pin) if pin else None
-    if auth is None:
-        auth = 1 if user or password else 0
+    pin = None if pin is None else sim.digits(pin)
     setting = b"AT+QICSGP=%d,%d,%s,%s,%s,%d" % (
         ctx,
         ranged("ip_version", ip_version, 1, 3),
-        quoted("apn", apn, 99) if apn else b'""',
-        quoted("user", user, 64) if user else b'""',
-        quoted("password", password, 64) if password else b'""',
-        ranged("auth", auth, 0, 3),
+        _text("apn", apn, 99),
+        _text("user", user, 64),
+        _text("password", password, 64),
+        ranged("auth", (1 if user or password else 0) if auth is None else auth, 0, 3),
     )
+    yield from modem.ready()
     yield from sim.ready(modem, pin)
     yield from register(modem, timeout_ms or REGISTER_MS)
     if (yield from address(modem, ctx)) is not None:
@@ -112,11 +110,15 @@ def connect(modem, ctx, apn, user, password, auth, pin, ip_version, timeout_ms):
         if not apn:
             return
         held = yield from modem._at.ask(b"AT+QICSGP=%d" % ctx)
-        if _as_wanted(held, (ip_version, apn, user, password, auth)):
+        if _as_wanted(held, (ip_version, apn, user, password, int(setting[-1:]))):
             return
         yield from deactivate(modem, ctx)
     yield from ip_run(modem, setting)
     yield from activate(modem, ctx)
+
+
+def _text(what, text, longest):
+    return b'""' if text == "" else quoted(what, text, longest)
 
 
 def _as_wanted(held, wanted):

@@ -15,6 +15,8 @@ from .limits import (
     OFF_MS,
     PROBE_MS,
     VBAT_MS,
+    ranged,
+    typed,
 )
 from .network import pause
 
@@ -224,6 +226,17 @@ def clock(modem):
 
 def set_clock(modem, t):
     """Flow: AT+CCLK= from an 8-tuple as machine.RTC, in UTC."""
+    if len(typed("t", t, (tuple, list), "8 numbers as machine.RTC")) != 8:
+        raise ValueError("t: 8 numbers as machine.RTC, not %d" % len(t))
+    for what, value, low, high in (
+        ("year", t[0], _GPS_EPOCH, 9999),
+        ("month", t[1], 1, 12),
+        ("day", t[2], 1, 31),
+        ("hour", t[4], 0, 23),
+        ("minute", t[5], 0, 59),
+        ("second", t[6], 0, 59),
+    ):
+        ranged(what, value, low, high)
     text = b"%02d/%02d/%02d,%02d:%02d:%02d+00" % (t[0] % 100, t[1], t[2], t[4], t[5], t[6])
     yield from modem._at.run(b'AT+CCLK="' + text + b'"')
     _told(modem, t)

@@ -3,7 +3,7 @@
 from time import ticks_add, ticks_diff, ticks_ms
 
 from .errors import CommandError, ModemError, NetworkError
-from .limits import LOOK_MS, SIM_MS, SIM_READY_MS
+from .limits import LOOK_MS, SIM_MS, SIM_READY_MS, typed
 from .network import pause
 
 _BUSY = 14
@@ -12,7 +12,7 @@ _NOT_READ_YET = ("", "NOT READY")
 
 def digits(pin):
     """The PIN as it goes on the line: bare digits (AT 5.3). Raises ValueError."""
-    pin = pin.encode()
+    pin = typed("pin", pin, str, "str").encode()
     if not 4 <= len(pin) <= 8 or not pin.isdigit():
         raise ValueError("pin: 4 to 8 digits")
     return pin

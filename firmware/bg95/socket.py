@@ -35,7 +35,20 @@ from .errors import (
     TimeoutError,
 )
 from .job import Job
-from .limits import ASK_MS, CLOSE_S, PROMPT_MS, RECV_MAX, RETRY_MS, SEND_MAX, SEND_MS, ranged
+from .limits import (
+    ASK_MS,
+    BYTES,
+    CLOSE_S,
+    LONGEST_MS,
+    PROMPT_MS,
+    RECV_MAX,
+    RETRY_MS,
+    SEND_MAX,
+    SEND_MS,
+    milliseconds,
+    ranged,
+    typed,
+)
 from .network import pause
 from .transparent import Transparent
 
@@ -221,6 +234,7 @@ class SSLSocket(Transparent):
 
     def read(self, n=-1):
         """Read n bytes, or all up to the end of the stream. Returns bytes; see readinto(). Allocates the result."""
+        ranged("n", n, -1, LONGEST_MS)
         if self._datagrams:
             return self.recv(n if n >= 0 else RECV_MAX)
         if n < 0:
@@ -243,6 +257,7 @@ class SSLSocket(Transparent):
 
     def recv(self, n):
         """Read at least one and up to n bytes; b"" at the end of the stream. Allocates the result."""
+        ranged("n", n, 0, LONGEST_MS)
         self._modem.inside += 1
         try:
             return self._recv(n)
@@ -262,6 +277,7 @@ class SSLSocket(Transparent):
 
     def readline(self, n=-1):
         """Read up to and with the next LF (or n bytes). Allocates the result."""
+        ranged("n", n, -1, LONGEST_MS)
         out = bytearray()
         one = self._chunks[-1]
         while n < 0 or len(out) < n:
@@ -315,6 +331,7 @@ class SSLSocket(Transparent):
             self._raise()
         if self._gather(buf, off, n):
             return n
+        typed("buf", buf, BYTES, "bytes")  # the UART would refuse it half way
         done = 0
         while done < n:
             self._src = buf
@@ -349,7 +366,7 @@ class SSLSocket(Transparent):
 
         Raises ValueError where `text` holds Ctrl-Z or ESC (they would end or cancel it): use write().
         """
-        data = text.encode() if isinstance(text, str) else bytes(text)
+        data = text.encode() if isinstance(text, str) else bytes(typed("text", text, BYTES, "str"))
         if not 0 < len(data) <= SEND_MAX or b"\x1a" in data or b"\x1b" in data:
             raise ValueError("text: 1 to %d bytes without Ctrl-Z and ESC" % SEND_MAX)
         self._check_open()
@@ -445,7 +462,7 @@ class SSLSocket(Transparent):
 
     def settimeout(self, seconds):
         """None: wait for ever; 0: never wait; else seconds (int or float) for each read or write."""
-        self._timeout_ms = -1 if seconds is None else int(seconds * 1000)
+        self._timeout_ms = milliseconds(seconds)
 
     def setblocking(self, flag):
         """setblocking(True) is settimeout(None), setblocking(False) is settimeout(0)."""

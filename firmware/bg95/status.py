@@ -1,7 +1,7 @@
 """What the module says of its network: signal, operator, DNS servers (AT 6.1, 6.5; TCP/IP 2.1.13). Flows only."""
 
 from . import network
-from .limits import COPS_MS, quoted
+from .limits import COPS_MS, quoted, typed
 
 
 def dns(modem, ctx):
@@ -12,6 +12,9 @@ def dns(modem, ctx):
 
 def set_dns(modem, ctx, servers):
     """Flow: AT+QIDNSCFG with one or two addresses."""
+    servers = (servers,) if isinstance(servers, str) else servers
+    if not 0 < len(typed("dns", servers, (tuple, list), "one or two addresses")) < 3:
+        raise ValueError("dns: one or two addresses")
     command = b"AT+QIDNSCFG=%d" % ctx
     for server in servers:
         command += b"," + quoted("dns", server, 45)
@@ -36,4 +39,4 @@ def status(modem, what):
         return answer[2] if len(answer) > 2 else None
     if what == "signal":
         return tuple((yield from at.ask(b"AT+QCSQ")))
-    raise ValueError("status: rssi, operator or signal, not %r" % what)
+    raise ValueError("status: rssi, operator or signal, not %r" % (what,))

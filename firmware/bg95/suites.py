@@ -57,6 +57,8 @@ def code(suite):
     Hyphens pass for underscores, as MicroPython's own `ssl` writes them. Allocates. Raises
     ValueError for what the module does not have.
     """
+    if not isinstance(suite, (int, str)):
+        raise TypeError("suite: a name or a number, not %s" % type(suite))
     if isinstance(suite, int):
         if suite == ALL or _find("\n%04X=" % suite)[1] >= 0:
             return suite

@@ -8,6 +8,8 @@
 
 from time import ticks_diff, ticks_ms
 
+from .limits import able
+
 # What follows these, wherever in a line, is (or may hold) a PIN, a password or a key; payload is never shown.
 SECRETS = (
     b"+CPIN=",
@@ -30,6 +32,7 @@ class Trace:
     """
 
     def __init__(self, stream):
+        able("stream", stream, "write")
         self._write = stream.write
         self._last = ticks_ms()
         self._ms = 0

@@ -1,0 +1,72 @@
+"""No public call lets a wrong argument reach the module, or break where nobody expects it."""
+
+from pathlib import Path
+
+import pytest
+import vm
+import world as w
+import wrong_arguments as wrong
+
+import bg95
+
+
+@pytest.fixture
+def online(authority):
+    world = w.World()
+    world.serve(8883, authority.server(w.HOST))
+    context = world.up(authority)
+    return world, context, context.connect(w.HOST, 8883)
+
+
+def test_every_wrong_argument_is_refused_by_its_name(online):
+    world, context, socket = online
+    world.wait_at_most(world.host.now + 60)
+    rows = wrong.calls(bg95, world.modem, context, socket)
+    complaints = wrong.walk(bg95, rows, lambda: len(world.uart.sent))
+    stream_rows = wrong.streams(socket)
+    complaints += wrong.walk(bg95, stream_rows, lambda: len(world.uart.sent), named=False)
+    assert "\n".join(complaints) == ""
+    socket.write(b"ping")
+    assert socket.read(4) == b"ping"
+
+
+IN_VM = """
+import bg95, wrong_arguments as wrong
+class Counted(UART):
+    sent = 0
+    def write(self, buf, off, n):
+        Counted.sent += n
+        return UART.write(self, buf, off, n)
+    def init(self, baudrate):
+        pass
+modem = bg95.Modem(Counted(), sockets=2, baudrate=115200)
+modem.active(True)
+modem.connect("iot")
+ctx = bg95.SSLContext(modem, 1)
+ctx.load_verify_locations(CAFILE)
+sock = ctx.connect("broker.test", PORT)
+for rows, named in ((wrong.calls(bg95, modem, ctx, sock), True), (wrong.streams(sock), False)):
+    for complaint in wrong.walk(bg95, rows, lambda: Counted.sent, named):
+        print(complaint)
+sock.write(b"ping")
+print(sock.read(4))
+"""
+
+
+def test_every_wrong_argument_is_refused_in_the_vm(sim, options, echo_server):
+    here = Path(__file__).parent
+    out = vm.run(IN_VM, sim, options, echo_server.port, libraries=[here], heap="1m")
+    assert out == "b'ping'\n"
+
+
+def test_every_public_call_is_walked(online):
+    world, context, socket = online
+    rows = wrong.calls(bg95, world.modem, context, socket) + wrong.streams(socket)
+    walked = {name for name, *_ in rows}
+    missing = []
+    for thing in (world.modem, world.modem.files, world.modem.crypt, context, socket):
+        kind = type(thing).__name__
+        for name in vars(type(thing)):
+            if name[0] != "_" and name not in wrong.WITHOUT[kind].split():
+                missing += [f"{kind}.{name}"] if f"{kind}.{name}" not in walked else []
+    assert missing == []
