@@ -123,6 +123,7 @@ class Module:
         self.tls_sessions: dict[tuple[Any, ...], Any] = {}
         self.mqtt = {index: MqttClient(self, index) for index in range(6)}
         self.http = HttpClient(self)
+        self.traffic_at_boot = self.counters["bytes_out"], self.counters["bytes_in"]
         self.last_transparent: Socket | None = None
         self.last_error = 0
         self.sleep_mode = 0
@@ -134,9 +135,9 @@ class Module:
 
     def _pdp_at_boot(self, cid: int) -> PdpContext:
         known = self.pdp.get(cid)
-        if known is None or not self.traits.qicsgp_survives:
+        if known is None or not (known.saved or self.traits.qicsgp_survives):
             return PdpContext()
-        return replace(known, active=False, lost=False, dns=PdpContext.dns)
+        return replace(known, active=False, dialled=False, lost=False, dns=PdpContext.dns)
 
     # -- time and bytes ------------------------------------------------------------------------
 
@@ -471,7 +472,13 @@ class Module:
     def pdp_lost(self, pdp_id: int, reason: str) -> None:
         """The network takes a PDP context down; its connections are lost (spec 3.5)."""
         context = self.pdp.get(pdp_id)
-        if context is None or not context.active:
+        if context is None or not context.up:
+            return
+        kind = PDP_TYPES[context.context_type]
+        event = f'NW DEACT "{kind}","{self.address(pdp_id)}",{pdp_id}'
+        if context.dialled:
+            context.dialled = False
+            self.packet_event(event)
             return
         context.active, context.lost = False, True
         first = self.traits.pdp_loss_order == "pdpdeact_first"
@@ -482,8 +489,7 @@ class Module:
                 connection.lost(reason)
         if not first:
             self.urc(f'+QIURC: "pdpdeact",{pdp_id}')
-        kind = PDP_TYPES[context.context_type]
-        self.packet_event(f'NW DEACT "{kind}","{self.address(pdp_id)}",{pdp_id}')
+        self.packet_event(event)
 
     def packet_event(self, text: str) -> None:
         """What AT+CGEREP=1 or 2 reports (spec 2.3.1)."""

@@ -57,6 +57,7 @@ class Nonvolatile:
     qcfg: dict[str, tuple[Any, ...]] = field(default_factory=dict)  # what AT+QCFG has changed
     psm_config: tuple[int, int] = (20, 4)  # AT+QPSMCFG; the threshold's default is not stated
     psm_extras: tuple[int, ...] = (14, 2, 120, 5, 120, 3)  # AT+QPSMEXTCFG
+    traffic: tuple[int, int] = (0, 0)  # AT+QGDCNT=1
     cops_mode: int = 0
     cops_format: int = 0
     indications: dict[str, int] = field(default_factory=lambda: dict(INDICATIONS))
@@ -80,11 +81,20 @@ class SimCard:
             self.pin_tries = 0
 
     @property
+    def locked(self) -> bool:
+        """Whether it asks for its PIN when the module starts (AT+CLCK)."""
+        return self.state in ("SIM PIN", "SIM PUK")
+
+    @locked.setter
+    def locked(self, locked: bool) -> None:
+        self.state = "SIM PIN" if locked else "READY"
+
+    @property
     def asks_for(self) -> str:
         """What AT+CPIN? answers when the module has started."""
         if not self.inserted:
             return ""
-        if self.state in ("SIM PIN", "SIM PUK"):
+        if self.locked:
             return "SIM PIN" if self.pin_tries else "SIM PUK"
         return self.state
 
@@ -105,7 +115,13 @@ class SimCard:
         return True
 
 
-PDP_TYPES = {1: "IP", 2: "IPV6", 3: "IPV4V6"}  # <context_type> as AT+CGDCONT and +CGEV write it
+PDP_TYPES = {
+    1: "IP",
+    2: "IPV6",
+    3: "IPV4V6",
+    4: "PPP",
+    8: "Non-IP",
+}  # <context_type> as AT+CGDCONT and +CGEV write it
 
 
 @dataclass
@@ -117,9 +133,18 @@ class PdpContext:
     username: str = ""
     password: str = ""
     authentication: int = 0
-    active: bool = False
+    fixed_address: str = "0.0.0.0"  # of AT+CGDCONT: none
+    defined: bool = False  # by AT+CGDCONT or AT+QICSGP
+    saved: bool = False  # by AT+CGDCONT, which saves at once in any case
+    active: bool = False  # by AT+QIACT
+    dialled: bool = False  # by AT+CGACT: then AT+QIACT cannot have it
     lost: bool = False  # taken down by the network; AT+QIDEACT acknowledges it
     dns: tuple[str, str] = ("10.0.0.1", "10.0.0.2")
+
+    @property
+    def up(self) -> bool:
+        """Whether the network has activated it, for whoever asked."""
+        return self.active or self.dialled
 
 
 class SslContext:

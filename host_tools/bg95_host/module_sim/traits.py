@@ -154,7 +154,12 @@ TRAITS: dict[str, Trait] = {
         Trait("nitz", True, "the network tells the time at registration; off: 1980", "1.5, 2.9"),
         Trait("qlts_local", False, "AT+QLTS without a number prints local time, not GMT", "2.9"),
         Trait("timezone", 0, "the network's time zone in quarter hours", "2.9"),
+        Trait("dropped_commands", True, "AT+QSPN, AT+QGDCNT and AT+CEER still answer", "4.2.3"),
+        Trait("qprtpara", "error", "AT+QPRTPARA: ERROR or OK", "4.3", ("error", "ok")),
+        Trait("supply_mv", 3820, "supply voltage of AT+CBC", "4.3"),
+        Trait("temperature_c", 28, "temperature of AT+QTEMP", "4.3"),
         # PDP contexts
+        Trait("cgact_hangs", False, "AT+CGACT stops the module for good (BG96)", "4.2.1"),
         Trait("pdp_activation_s", 0.05, "time that AT+QIACT takes (up to 150)", "2.6.2"),
         Trait("pdp_deactivation_s", 0.02, "time that AT+QIDEACT takes (up to 40)", "2.6.3"),
         Trait(

@@ -2,12 +2,16 @@
 
 from . import (
     basic,
+    card,
+    cell,
     clock,
     crypt,
+    device,
     files,
     http,
     mqtt,
     network,
+    packet,
     pdp,
     power,
     qcfg,
@@ -20,12 +24,16 @@ from . import (
 
 __all__ = [
     "basic",
+    "card",
+    "cell",
     "clock",
     "crypt",
+    "device",
     "files",
     "http",
     "mqtt",
     "network",
+    "packet",
     "pdp",
     "power",
     "qcfg",

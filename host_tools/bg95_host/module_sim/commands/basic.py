@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..connection import State
+from ..identity import imei
 from ..registry import Choice, Command, Family, Int, OneOf
 from ..results import NO_CARRIER, EnterData
 from ..state import Profile
@@ -23,17 +23,6 @@ def revision(m: Module) -> str:
     """The firmware revision of the model."""
     known = REVISIONS.get(m.options.model)
     return known or m.options.model.replace("-", "") + "LAR02A03"
-
-
-def imei(m: Module) -> str:
-    """Fifteen digits with a right check digit, its own for every module name and seed."""
-    digest = hashlib.sha256(f"{m.name}/{m.options.seed}".encode()).digest()
-    body = "86" + str(int.from_bytes(digest[:8], "big"))[-12:].zfill(12)
-    total = 0
-    for i, char in enumerate(body):
-        digit = int(char) * (2 if i % 2 else 1)
-        total += digit // 10 + digit % 10
-    return body + str(-total % 10)
 
 
 def _setting(name: str, attribute: str, *values: int, section: str = "2.1") -> None:

@@ -9,6 +9,7 @@ from ..registry import AsWritten, Choice, Command, Family, Int, OneOf
 from ..results import CmeError, Final, Wait
 from ..state import INDICATIONS
 from ..syntax import Param
+from . import packet
 
 if TYPE_CHECKING:
     from ..core import Module
@@ -239,23 +240,19 @@ MOST_CIDS = 15
 
 @CGPADDR.tests
 def cgpaddr_test(m: Module) -> Iterator[str]:
-    yield f"+CGPADDR: ({','.join(map(str, _defined(m)))})"
-
-
-def _defined(m: Module) -> list[int]:
-    return [cid for cid, context in m.pdp.items() if context.apn or context.active]
+    yield f"+CGPADDR: ({','.join(map(str, packet.defined(m)))})"
 
 
 def _addresses(m: Module, cids: list[int]) -> Iterator[str]:
     mark = '"' if m.traits.cgpaddr_quoted else ""
     for cid in cids:
-        given = m.address(cid) if m.pdp[cid].active else "0.0.0.0"
+        given = m.address(cid) if m.pdp[cid].up else "0.0.0.0"
         yield f"+CGPADDR: {cid},{mark}{given}{mark}"
 
 
 @CGPADDR.execute
 def cgpaddr(m: Module) -> Iterator[str]:
-    yield from _addresses(m, _defined(m))
+    yield from _addresses(m, packet.defined(m))
 
 
 @CGPADDR.write(

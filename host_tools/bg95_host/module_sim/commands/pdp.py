@@ -58,7 +58,7 @@ def qicsgp(
         return
     if apn is None:
         raise TcpipError(552)
-    context.context_type, context.apn = context_type, apn
+    context.context_type, context.apn, context.defined = context_type, apn, True
     for name, value in (
         ("username", username),
         ("password", password),
@@ -96,14 +96,21 @@ def qiact_write(m: Module, context_id: int) -> Iterator[Any]:
 
 
 def activate(m: Module, context_id: int) -> None:
+    """Make the context one that AT+QIACT? lists; raises TcpipError where it cannot be."""
+    if m.pdp[context_id].dialled:
+        raise TcpipError(572)  # AT+CGACT has it, spec 4.2.1
+    ask_for(m, context_id)
+    m.pdp[context_id].active = True
+
+
+def ask_for(m: Module, context_id: int) -> None:
     """Ask the network for the context; raises TcpipError where it refuses."""
     if m.faults.stack_is_dead():
         raise TcpipError(561)  # only a restart cures it, field notes
     if not (m.radio.registered and m.radio.attached):
         raise TcpipError(561)
-    if sum(other.active for other in m.pdp.values()) >= _most_active(m):
+    if sum(other.up for other in m.pdp.values()) >= _most_active(m):
         raise TcpipError(572)
-    m.pdp[context_id].active = True
     m.packet_event(f"PDN ACT {context_id}")
 
 
