@@ -359,3 +359,11 @@ def test_no_trait_is_left_unplayed():
         if path.name != "test_traits.py"
     )
     assert {name for name in set(TRAITS) - played if not re.search(rf"\b{name}\b", others)} == set()
+
+
+def test_a_module_that_wants_files_to_exist_forgets_one_all_the_same():
+    host = attached(SimOptions(traits={"path_must_exist": True}))
+    assert said(host, b'AT+QSSLCFG="cacert",1,"no.pem"\r') == b"\r\nERROR\r\n"
+    upload(host, "ca.pem", b"x")
+    assert said(host, b'AT+QSSLCFG="cacert",1,"ca.pem"\r') == b"\r\nOK\r\n"
+    assert said(host, b'AT+QSSLCFG="cacert",1,""\r') == b"\r\nOK\r\n"

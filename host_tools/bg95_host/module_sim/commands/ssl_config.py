@@ -44,6 +44,7 @@ def qsslcfg(m: Module, name: str, ctx_id: int, value: Param | None) -> Iterator[
     if (
         CONFIG_ITEMS[name].kind == "path"
         and m.traits.path_must_exist
+        and parsed  # an empty one names no file, and forgets the one that was named
         and str(parsed) not in m.flash
     ):
         raise TcpipError(552)
