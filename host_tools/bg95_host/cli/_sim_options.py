@@ -43,6 +43,10 @@ Trait = Annotated[
         **_names.completed(_names.traits),
     ),
 ]
+Profile = Annotated[
+    Path | None,
+    _option(metavar="FILE", help="Behave like the module that `bg95 probe` wrote this of."),
+]
 Files = Annotated[
     Path | None, _option(metavar="DIR", help="Its flash file system; without it, in memory.")
 ]
@@ -61,15 +65,21 @@ def sim_options(
     resolve: Sequence[str] | None,
     fault: Sequence[str] | None,
     trait: Sequence[str] | None,
+    profile: Path | None = None,
     **rest,
 ) -> "SimOptions":
-    """The options as the simulator takes them; a wrong one is a wrong command line."""
+    """The options as the simulator takes them; a wrong one is a wrong command line.
+
+    A trait that is set goes before the profile's.
+    """
     from bg95_host.module_sim import SimOptions
     from bg95_host.module_sim.faults import Faults
     from bg95_host.module_sim.traits import Traits, parse_assignments
+    from bg95_host.probe import profile as profiles
 
     try:
-        traits = parse_assignments(trait or ())
+        known = profiles.sim_options(profile)
+        traits = {**known.pop("traits", {}), **parse_assignments(trait or ())}
         Traits(traits)  # these two raise here what a starting module would raise later
         Faults(fault or ())
         names = parse_assignments(resolve or ())
@@ -80,7 +90,7 @@ def sim_options(
             resolve=names,
             faults=fault or (),
             traits=traits,
-            **rest,
+            **(rest | known),
         )
     except ValueError as e:
         raise typer.BadParameter(str(e)) from e

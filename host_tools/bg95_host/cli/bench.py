@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bg95_host.cli import _rig_options as on
+from bg95_host.cli import _sim_options as on_module
 from bg95_host.cli._terminal import console, shown
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def _bench(
     board: on.Board = None,
     firmware: on.Firmware = None,
     place: on.Place = None,
+    profile: on_module.Profile = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="For results and plots.")
     ] = Path("build/bench"),
@@ -34,6 +36,7 @@ def _bench(
 ) -> None:
     from bg95_host.bench import measure, records
     from bg95_host.module_sim import SimOptions
+    from bg95_host.probe.profile import sim_options
     from bg95_host.rigs import RigOptions, make_rig
     from bg95_host.testbed.pki import Authority
     from bg95_host.testbed.servers import TlsServer
@@ -41,7 +44,8 @@ def _bench(
     terminal = console(quiet=as_json)
     output.mkdir(parents=True, exist_ok=True)  # fails now, if it does, and not in the end
     authority = Authority()
-    sim = SimOptions(resolve={measure.HOST: "127.0.0.1"}, powered=False)
+    known = sim_options(profile)
+    sim = SimOptions(resolve={measure.HOST: "127.0.0.1"}, powered=False, **known)
     with (
         TlsServer(authority.server(measure.HOST), measure.serve) as server,
         make_rig(rig, RigOptions(sim, port, module, board, firmware, place)) as started,

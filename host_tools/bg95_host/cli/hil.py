@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bg95_host.cli import _rig_options as on
+from bg95_host.cli import _sim_options as sim
 from bg95_host.cli._files import Files, placed
 
 
@@ -24,6 +25,7 @@ def _hil(
     firmware: on.Firmware = None,
     place: on.Place = None,
     file: Files = None,
+    profile: sim.Profile = None,
     apn: Annotated[str, typer.Option(help="Access point of the SIM.")] = "hil.apn",
     server: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="For a real module: a TLS echo server.")
@@ -46,7 +48,9 @@ def _hil(
     make_rig(rig, RigOptions(None, port, module, board, firmware, place)).close()
     uf2 = str(firmware.resolve()) if firmware else None
     files = {path: str(each.resolve()) for path, each in placed(file).items()}
-    settings = Settings(rig, port, module, board, uf2, place, apn, server, ca, files)
+    settings = Settings(
+        rig, port, module, board, uf2, place, apn, server, ca, files, _readable(profile)
+    )
     reports = [output / "report.html", output / "results.xml"]
     for report in reports:  # of an earlier run
         report.unlink(missing_ok=True)
@@ -54,3 +58,13 @@ def _hil(
     for report in filter(Path.exists, reports):
         print(f"wrote {report}")
     raise typer.Exit(min(status, 1))
+
+
+def _readable(profile: Path | None) -> str | None:
+    """A profile that can be read, wherever the tests run."""
+    from bg95_host.probe.profile import read
+
+    if profile is None:
+        return None
+    read(profile)
+    return str(profile.resolve())

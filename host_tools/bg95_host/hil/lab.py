@@ -13,6 +13,7 @@ from typing import Any
 from bg95_host.errors import ToolError
 from bg95_host.module_sim import SimOptions
 from bg95_host.mpremote_link import BoardException, BoardLink
+from bg95_host.probe.profile import sim_options
 from bg95_host.rigs import Rig, RigOptions, make_rig
 from bg95_host.testbed.pki import Authority
 from bg95_host.testbed.servers import TlsServer
@@ -37,6 +38,7 @@ class Settings:
     server: str = ""
     ca: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
+    profile: str | None = None  # of the module that a simulated one behaves like
 
     @property
     def places(self) -> list[str]:
@@ -147,7 +149,8 @@ class Lab:
 
     def _start(self) -> Rig:
         s = self.settings
-        sim = SimOptions(resolve={HOST: "127.0.0.1"}, powered=False, trace=self.trace)
+        known = sim_options(Path(s.profile) if s.profile else None)
+        sim = SimOptions(resolve={HOST: "127.0.0.1"}, powered=False, trace=self.trace, **known)
         firmware = Path(s.firmware) if s.firmware else None
         files = {path: Path(file) for path, file in s.files.items()}
         options = RigOptions(sim, s.port, s.module, s.board, firmware, s.own_place, files)

@@ -1,0 +1,147 @@
+"""The wire to a module that is probed: bytes and times, on the wall clock or on a simulated one."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from bg95_host.errors import ToolError, said_by
+
+if TYPE_CHECKING:
+    from bg95_host.module_sim.manual import ManualHost
+
+Done = Callable[[bytes], bool]
+BITS_PER_BYTE = 10  # 8N1, at-commands.md 2.5
+POLL_S = 0.05  # how often a wait looks whether it is over
+
+
+class Line(ABC):
+    """Bytes to and from a module. Times are seconds on the line's own clock.
+
+    `features` says which pins the line reaches beside the UART: "dtr", "pwrkey", "status".
+    """
+
+    features: frozenset[str] = frozenset()
+    baud: int = 115200
+
+    @property
+    def byte_time(self) -> float:
+        """Seconds that a byte takes."""
+        return BITS_PER_BYTE / self.baud
+
+    @property
+    @abstractmethod
+    def now(self) -> float:
+        """The time."""
+
+    @abstractmethod
+    def write(self, data: bytes) -> None:
+        """Put bytes on the wire."""
+
+    @abstractmethod
+    def read(self, seconds: float, done: Done) -> bytes:
+        """What comes until `done(all of it)`, or until the time is over."""
+
+    def set_dtr(self, level: int) -> None:
+        """Drive MAIN_DTR; only with feature "dtr"."""
+        raise NotImplementedError
+
+    def press_power(self, seconds: float) -> None:
+        """Hold PWRKEY low; only with feature "pwrkey"."""
+        raise NotImplementedError
+
+    def status_rose(self) -> float | None:
+        """When STATUS last went high; only with feature "status"."""
+        raise NotImplementedError
+
+
+class ManualLine(Line):
+    """A simulated module on a manual clock: an hour of probing takes no longer than its commands."""
+
+    features = frozenset({"dtr", "pwrkey", "status"})
+
+    def __init__(self, host: ManualHost) -> None:
+        self.host = host
+        self.baud = host.module.options.baud
+        self._rose: float | None = None
+        host.module.on_pin = self._pin_changed
+
+    def _pin_changed(self, name: str, level: int) -> None:
+        if name == "STATUS" and level:
+            self._rose = self.host.module.now
+
+    @property
+    def now(self) -> float:
+        return self.host.now
+
+    def write(self, data: bytes) -> None:
+        self.host.write(data)
+
+    def read(self, seconds: float, done: Done) -> bytes:
+        self.host.wait_until(lambda: done(bytes(self.host.unread)), seconds)
+        return self.host.read()
+
+    def set_dtr(self, level: int) -> None:
+        self.host.set_pin("DTR", level)
+
+    def press_power(self, seconds: float) -> None:
+        self.host.set_pin("PWRKEY", 0)
+        self.host.run_quietly(seconds)
+        self.host.set_pin("PWRKEY", 1)
+
+    def status_rose(self) -> float | None:
+        return self._rose
+
+
+class SerialLine(Line):
+    """The module's AT port at this PC: a device, or any URL that pyserial opens.
+
+    `dtr` says that the adapter's DTR really is wired to MAIN_DTR.
+    """
+
+    def __init__(self, port: str, baud: int, dtr: bool = False) -> None:
+        from bg95_host.compat.uart import UART
+        from bg95_host.mpremote_link import why_not_opened
+
+        self.baud = baud
+        self._name = port
+        self.features = frozenset({"dtr"} if dtr else ())
+        try:
+            self._port = UART(port, baud).port
+        except (OSError, ValueError):
+            reason = why_not_opened(port) or "try again"
+            raise ToolError(f"the port {port} cannot be opened: {reason}") from None
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._port.close()
+
+    @property
+    def now(self) -> float:
+        return time.monotonic()
+
+    def write(self, data: bytes) -> None:
+        try:
+            self._port.write(data)
+            self._port.flush()
+        except OSError as error:
+            raise ToolError(f"the port {self._name} went away ({said_by(error)})") from error
+
+    def read(self, seconds: float, done: Done) -> bytes:
+        heard = bytearray()
+        end = self.now + seconds
+        try:
+            while True:
+                left = end - self.now
+                self._port.timeout = min(max(left, 0.0), POLL_S)
+                heard += self._port.read(max(left > 0, self._port.in_waiting))
+                if done(bytes(heard)) or left <= 0:
+                    break
+        except OSError as error:
+            raise ToolError(f"the port {self._name} went away ({said_by(error)})") from error
+        return bytes(heard)
+
+    def set_dtr(self, level: int) -> None:
+        self._port.dtr = not level  # pyserial's True is an active, that is a low, line
