@@ -1,5 +1,6 @@
 """The whole demo, and each of its parts killed in the middle: one named error, never a hang."""
 
+import io
 import os
 import signal
 import subprocess
@@ -7,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from bg95_host.demo import story
-from bg95_host.demo.story import MODES, Demo, DemoError, Options
+from bg95_host.demo.story import MODES, Demo, DemoError, Options, Summary
+from bg95_host.demo.view import View
 from bg95_host.errors import ToolError
 from bg95_host.testbed import servers
 from bg95_host.testbed.pki import Authority
@@ -120,3 +123,18 @@ def kill_children(pid: int) -> None:
         fields = entry.read_text().rpartition(")")[2].split()
         if int(fields[1]) == pid:
             os.kill(int(entry.parent.name), signal.SIGKILL)
+
+
+def test_no_word_is_cut_on_a_narrow_terminal():
+    console = Console(file=io.StringIO(), width=60, force_terminal=True, color_system=None)
+    view = View(console)
+    view.begin()
+    view.show("servers", {"t": 0.0, "port": 12345})
+    view.finish(Summary())
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= 60
+    for sentence in (
+        "a TLS server at 127.0.0.1:12345, and three impostors",
+        "about twice a Pico's).",
+    ):
+        assert set(sentence.split()) <= {word for line in lines for word in line.split()}

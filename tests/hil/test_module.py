@@ -15,7 +15,9 @@ def test_a_file_arrives_and_is_not_sent_twice(modem):
 def test_the_module_answers_and_is_identified(modem, record_property):
     model, revision = modem.value("(modem.model, modem.revision)")
     record_property("module", f"{model} {revision}")
-    record_property("MicroPython", modem.value("__import__('sys').version"))
+    modem.run("import sys; runs = sys.implementation")
+    version, machine = modem.value("(runs.version[:3], runs._machine)")
+    record_property("MicroPython", f"{'.'.join(map(str, version))} on {machine}")
     assert model.startswith(("BG95", "BG77", "BG600L"))
 
 

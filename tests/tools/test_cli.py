@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from rigs.terminal import PATIENCE_S, eventually
 
 from bg95_host import boards
 from bg95_host.cli import app
+from bg95_host.module_sim.faults import FAULTS
+from bg95_host.module_sim.traits import TRAITS
 from bg95_host.rigs import RIGS
 
 BG95 = str(Path(sys.executable).with_name("bg95"))
@@ -39,7 +42,7 @@ def test_every_option_says_what_it_is(name):
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("de", ["deploy"]),
+        ("de", ["demo", "deploy"]),
         ("image --board ", boards.names()),
         ("deploy --board RPI_PICO_", ["RPI_PICO_W"]),
         ("hil --rig ", RIGS),
@@ -52,6 +55,23 @@ def test_the_shell_completes(typed, offered):
     place = str(len(words.split(" ")) - 1)
     done = shell("bg95", _BG95_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=place)
     assert set(done.stdout.split()) == set(offered), done
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_shows_no_type_where_nothing_is_taken(name):
+    for option in ("-h", "--help"):
+        done = shell(f"bg95 {name} {option}", COLUMNS="80")
+        assert done.returncode == 0 and "Show this message and exit." in done.stdout
+        assert "<bool>" not in done.stdout
+
+
+@pytest.mark.parametrize("what", ["traits", "faults"])
+def test_a_list_has_whole_names_on_a_narrow_terminal(what):
+    names = TRAITS if what == "traits" else FAULTS
+    shown = shell(f"bg95 sim --list-{what}", FORCE_COLOR="1", COLUMNS="80").stdout
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()
+    assert max(map(len, lines)) <= 80 and "…" not in shown
+    assert names.keys() <= {line.split()[0] for line in lines if line.strip()}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """`bg95 doctor`: the checklist on a well module and on sick ones."""
 
 import json
+import re
 
 import pytest
 
@@ -63,6 +64,25 @@ def test_a_silent_port_is_a_finding(bg95, add_module):
     assert "✗ module" in done.stdout
     assert "is the module on" in done.stdout
     assert done.exit_code == 1
+
+
+def plain(text):
+    """Without what only a terminal shows: colour, and the spinner with its cursor movements."""
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+
+
+def test_no_word_is_cut_on_a_narrow_terminal(bg95, add_module, server):
+    module = add_module()
+    words = ["doctor", "--port", module.path, "--server", f"{NAME}:1", "--ca", "no.pem"]
+    whole = bg95(*words).stdout
+    assert max(map(len, whole.splitlines())) > 100  # for grep
+    lines = plain(bg95(*words, env={"FORCE_COLOR": "1", "COLUMNS": "80"}).stdout).splitlines()
+    assert max(map(len, lines)) <= 80
+    words = {word for word in whole.split() if not re.fullmatch(r"\d\d:\d\d:\d\d", word)}
+    assert words <= {word for line in lines for word in line.split()}
+    (start,) = (at for at, line in enumerate(lines) if f"TLS to {NAME}:1" in line)
+    indent = lines[start].index("AT+QSSLOPEN")
+    assert lines[start + 1][:indent].isspace() and not lines[start + 1][indent].isspace()
 
 
 def test_what_could_not_be_asked_is_not_well(bg95, add_module):

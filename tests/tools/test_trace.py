@@ -264,6 +264,15 @@ def test_the_timeline_shows_every_record_and_ends_with_the_sum(file):
     assert lines[-1] == "3 commands (1 failed), 18 bytes out, 5 in, 1.000 s"
 
 
+def test_no_word_of_the_timeline_is_cut_on_a_narrow_terminal():
+    text = "client 0: certificate refused at depth 0: unable to get local issuer certificate; offering older TLS"
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    views.print_timeline([Record(0, "log", text)], console)
+    first, second, _ = console.file.getvalue().splitlines()
+    assert len(first) <= 80 and f"{first} {second.strip()}".endswith(text)
+    assert second.index("get") == first.index("client")
+
+
 ESCAPES = "\x1b]0;title\x07\x1b[2J\x9b31m\u202e\r"
 
 

@@ -13,10 +13,11 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from bg95_host.cli._app import App
 from bg95_host.cli._terminal import complain
 from bg95_host.errors import ToolError, said_by
 
-app = typer.Typer(
+app = App(
     name="bg95",
     no_args_is_help=True,
     help="Host tools for the bg95 driver: TLS over Quectel BG95, BG77 and BG600L modules.",

@@ -28,7 +28,9 @@ def shown(text: str) -> str:
 
 def complain(sentence: str) -> None:
     """Say on stderr what went wrong."""
-    console(stderr=True).print(f"[bold red]bg95:[/] {shown(sentence)}")
+    from bg95_host.wrapped import say
+
+    say(console(stderr=True), shown(sentence), "[bold red]bg95:[/] ")
 
 
 @contextlib.contextmanager

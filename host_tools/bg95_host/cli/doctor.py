@@ -35,6 +35,7 @@ def _doctor(
     as_json: where.Json = False,
 ) -> None:
     from bg95_host.module_link import open_link
+    from bg95_host.wrapped import say
 
     host, server_port = _split(server)
     if bool(server) != bool(ca):
@@ -49,9 +50,9 @@ def _doctor(
     width = max(len(finding.what) for finding in findings)
     for finding in findings:
         what = f"[bold]{shown(finding.what):<{width}}[/]"
-        terminal.print(f"{_MARKS[finding.ok]} {what}  {shown(finding.seen)}")
+        say(terminal, shown(finding.seen), f"{_MARKS[finding.ok]} {what}  ")
         if finding.advice:
-            terminal.print(f"  {'':<{width}}  → {shown(finding.advice)}")
+            say(terminal, shown(finding.advice), f"  {'':<{width}}  → ")
     if as_json:
         print(json.dumps([finding._asdict() for finding in findings]))
     if not all(finding.ok for finding in findings):  # what could not be asked is not well

@@ -97,9 +97,11 @@ def _psk_key(file: Path | None) -> str:
 
 
 def _show_findings(terminal: Console, items: list[Item]) -> None:
+    from bg95_host.wrapped import say
+
     for item in items:
         for finding in item.findings:
-            terminal.print(f"{_MARKS[finding.level]} {shown(f'{item.name}: {finding.text}')}")
+            say(terminal, shown(f"{item.name}: {finding.text}"), f"{_MARKS[finding.level]} ")
 
 
 def _show_sent(terminal: Console, items: list[Item]) -> None:

@@ -119,16 +119,31 @@ def _wait(server: SimServer, done: threading.Event, ui: bool) -> None:
 
 def _list(faults: bool, traits: bool) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from bg95_host.module_sim.faults import FAULTS
     from bg95_host.module_sim.traits import TRAITS
 
     console = Console()
+    narrow = 12 if console.is_terminal else None
     if not console.is_terminal:
         console.width = 200  # whole lines, for grep
+
+    def whole(name: str) -> Column:
+        return Column(name, no_wrap=True)
+
+    def folded(name: str, most: int | None = None) -> Column:
+        return Column(name, overflow="fold", max_width=most)
+
     if faults:
-        table = Table("fault", "kind", "default", "what happens", "spec", box=None)
+        table = Table(
+            whole("fault"),
+            "kind",
+            folded("default", narrow),
+            folded("what happens"),
+            folded("spec", narrow),
+            box=None,
+        )
         for fault in FAULTS.values():
             table.add_row(fault.name, fault.kind, fault.default, fault.help, fault.section)
         console.print(table)
@@ -137,7 +152,13 @@ def _list(faults: bool, traits: bool) -> None:
             " +COMMAND\\[:N]"
         )
     if traits:
-        table = Table("trait", "default", "what it decides", "spec", box=None)
+        table = Table(
+            whole("trait"),
+            folded("default", narrow),
+            folded("what it decides"),
+            folded("spec", narrow),
+            box=None,
+        )
         for trait in TRAITS.values():
             choices = f" ({', '.join(trait.choices)})" if trait.choices else ""
             table.add_row(trait.name, repr(trait.default), trait.help + choices, trait.section)

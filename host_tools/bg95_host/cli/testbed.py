@@ -56,6 +56,8 @@ def _testbed(
 
 
 def _show(running: Stand) -> None:
+    from bg95_host.wrapped import say
+
     name, ports = running.name, running.ports
     rows = (
         ("echo over TLS", f"{name}:{ports['echo']}"),
@@ -68,8 +70,9 @@ def _show(running: Stand) -> None:
     )
     terminal = console()
     for what, where in rows:
-        terminal.print(f"[bold]{what:<18}[/]  {shown(where)}")
-    terminal.print(
-        f"A simulated module finds them with --resolve {shown(name)}=127.0.0.1. Ctrl-C ends them."
+        say(terminal, shown(where), f"[bold]{what:<18}[/]  ")
+    say(
+        terminal,
+        f"A simulated module finds them with --resolve {shown(name)}=127.0.0.1. Ctrl-C ends them.",
     )
     terminal.file.flush()

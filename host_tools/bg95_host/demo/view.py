@@ -19,6 +19,7 @@ from rich.table import Table
 
 from bg95_host.demo.story import Summary
 from bg95_host.visible import visible
+from bg95_host.wrapped import say
 
 _COLOURS = {"PC": "cyan", "board": "green", "module": "magenta", "server": "yellow"}
 
@@ -47,9 +48,10 @@ _LINES = {
     "refused": ("module", "a server with {what}: [b]refused[/] ({code})"),
 }
 
-_HEADING = """[bold]bg95:[/] an app on a MicroPython board talks TLS through a cellular module.
-Real: MicroPython, the driver, mpremote, TLS at both ends. Simulated: the module and its wire.
-"""
+_HEADING = (
+    "[bold]bg95:[/] an app on a MicroPython board talks TLS through a cellular module.",
+    "Real: MicroPython, the driver, mpremote, TLS at both ends. Simulated: the module and its wire.",
+)
 
 _REMARKS = """[dim]An echo crosses the wire twice. AT commands go one way at a time, so half is the
 most that BUFFER and DIRECT_PUSH can reach; TRANSPARENT goes both ways at once.[/]
@@ -67,7 +69,9 @@ class View:
 
     def begin(self) -> None:
         """What is about to be seen."""
-        self._console.print(_HEADING, soft_wrap=True)
+        for sentence in _HEADING:
+            say(self._console, sentence)
+        self._console.print()
 
     def show(self, event: str, facts: dict[str, Any]) -> None:
         """One event of the story."""
@@ -88,7 +92,8 @@ class View:
         """The one sentence of a bad end."""
         self._stop_bar()
         errors = Console(stderr=True, highlight=False)
-        errors.print(f"\n[bold red]The demo failed:[/] {escape(visible(reason))}", soft_wrap=True)
+        errors.print()
+        say(errors, f"[bold red]The demo failed:[/] {escape(visible(reason))}")
 
     def finish(self, summary: Summary) -> None:
         """The table."""
@@ -96,12 +101,15 @@ class View:
         self._console.print()
         self._console.print(_exchanges(summary))
         self._console.print(_REMARKS)
-        self._console.print(
+        say(
+            self._console,
             f"[bold green]All right in {summary.seconds:.1f} s.[/] Every byte came back right in "
-            f"{len(summary.exchanges)} modes; {len(summary.refused)} impostors were refused.\n"
+            f"{len(summary.exchanges)} modes; {len(summary.refused)} impostors were refused.",
+        )
+        say(
+            self._console,
             f"Driver, connection and app took {summary.heap_peak - summary.heap_before:,} of "
             f"{summary.heap_size:,} bytes of heap (64-bit objects, about twice a Pico's).",
-            soft_wrap=True,
         )
 
     def _line(self, event: str, facts: dict[str, Any]) -> None:
@@ -113,9 +121,7 @@ class View:
         self._row(facts["t"], who, text.format(**shown))
 
     def _row(self, seconds: float, who: str, markup: str) -> None:
-        self._console.print(
-            f"[dim]{seconds:7.2f}[/]  [{_COLOURS[who]}]{who:<6}[/]  {markup}", soft_wrap=True
-        )
+        say(self._console, markup, f"[dim]{seconds:7.2f}[/]  [{_COLOURS[who]}]{who:<6}[/]  ")
 
     def _start_bar(self, mode: str) -> None:
         if not self._console.is_terminal:

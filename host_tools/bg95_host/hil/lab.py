@@ -20,6 +20,7 @@ from bg95_host.testbed.servers import TlsServer
 
 HOST = "server.bg95.test"
 _VARIABLE = "BG95_HIL"
+_HEAP = "[gc := __import__('gc'), gc.collect(), gc.mem_alloc()][-1]"
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class Lab:
         self._link: BoardLink | None = None
         self._server: TlsServer | None = None
         self._has_modem = False
+        self._heap_before: int | None = None
 
     def rig(self) -> Rig:
         """The rig, started, its board holding the driver."""
@@ -100,11 +102,17 @@ class Lab:
 
     def go_online(self) -> None:
         """Have `modem` on the board: module on, registered, PDP context active."""
+        if self._heap_before is None:
+            self._heap_before = self.value(_HEAP)
         if not self._has_modem:
             self.execute("import bg95, wiring; modem = wiring.modem(sockets=2)")
             self._has_modem = True
         if not self.value("modem.active() and modem.isconnected()"):
             self.execute(f"modem.active(True); modem.connect({self.settings.apn!r})")
+
+    def heap_taken(self) -> int:
+        """Bytes of the board's heap that driver and tests hold: without what was taken before they came."""
+        return self.value(_HEAP) - (self._heap_before or 0)
 
     def execute(self, program: str) -> str:
         """Run a program on the board, however long it takes; what it printed."""

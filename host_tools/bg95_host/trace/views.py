@@ -13,6 +13,7 @@ from rich.markup import escape
 from bg95_host.trace.picture import picture
 from bg95_host.trace.records import Record, duration, spans
 from bg95_host.visible import visible
+from bg95_host.wrapped import say
 
 _ARROWS = {
     "host": ("→", "cyan"),
@@ -35,14 +36,12 @@ def print_timeline(records: Sequence[Record], console: Console) -> None:
         gap = (record.time - before) * 1000
         before = record.time
         later = f"+{gap:,.0f} ms" if gap >= 1 else ""
-        line = (
-            f"[dim]{record.time:10.3f} {later:>12}[/] [{style}]{arrow} {escape(_named(record))}[/]"
-        )
+        said = f"[{style}]{escape(_named(record))}[/]"
         if span := began.get(number):
             name, took = span.command.partition("=")[0], (span.end - span.start) * 1000
-            line += f" [dim]{escape(visible(name))} of {span.start:.3f}, {took:,.0f} ms[/]"
-        console.print(line, soft_wrap=True)
-    console.print(summary(records))
+            said += f" [dim]{escape(visible(name))} of {span.start:.3f}, {took:,.0f} ms[/]"
+        say(console, said, f"[dim]{record.time:10.3f} {later:>12}[/] [{style}]{arrow}[/] ")
+    say(console, summary(records))
 
 
 def summary(records: Sequence[Record]) -> str:
