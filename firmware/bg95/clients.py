@@ -252,7 +252,7 @@ class Clients:
                 raise
             from .hints import explained
 
-            raise explained(e, socket.context, host)
+            raise (yield from explained(modem, e, socket.context, host))
         self.dirty &= ~(1 << client_id)
 
     def _await_open(self, socket, ms, progress):

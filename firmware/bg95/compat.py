@@ -85,6 +85,7 @@ class socket(io.IOBase):  # noqa: N801 - the name is the interface
     """A socket that is not open: it knows where to, and how long to wait. wrap_socket() opens."""
 
     def __init__(self, af=AF_INET, type=SOCK_STREAM, proto=0):
+        self._type = type
         self._address = None
         self._timeout = None
 
@@ -122,12 +123,19 @@ class socket(io.IOBase):  # noqa: N801 - the name is the interface
         return 0 if request == _MP_STREAM_CLOSE else -EINVAL
 
     def _plain(self, *_):
-        raise OSError(
-            EOPNOTSUPP, "plain text is refused: the modem's link is TLS only (https, ssl=True)"
-        )
+        self._refuse(False)
+
+    def _serve(self, *_):
+        self._refuse(True)
+
+    def _refuse(self, server):
+        from .hints import plain
+
+        raise OSError(EOPNOTSUPP, plain(server, self._type == SOCK_DGRAM))
 
     read = readinto = readline = recv = recv_into = recvfrom = _plain
-    write = send = sendall = sendto = bind = listen = accept = _plain
+    write = send = sendall = sendto = _plain
+    bind = listen = accept = _serve
 
 
 def getaddrinfo(host, port, af=0, type=0, proto=0, flags=0):

@@ -1,36 +1,81 @@
-"""What to check where a connection could not be opened; imported only then."""
+"""What to check where something did not work; imported only then."""
 
-from .context import VERSIONS
-from .errors import ConnectError
+from . import power, suites
+from .context import ALL_SUITES, VERSIONS
+from .errors import ConnectError, ModemError
+
+_WHY = {
+    552: "where the same could be opened before, the module is worn out: modem.reset()",
+    561: "without a data connection: modem.connect() opens it",
+    565: "the name could not be resolved: check it, and modem.ipconfig('dns')",
+}
+_WHY[570] = _WHY[572] = _WHY[561]
 
 
-def explained(error, context, host):
-    """`error` of an AT+QSSLOPEN to `host` (quoted bytes), with its likely causes (566 says little: field notes 1)."""
-    hints = []
-    if error.code is None:
-        return error
-    if error.code in (561, 570, 572):
-        hints.append("without a data connection: modem.connect() opens it")
-    elif error.code == 552:
-        hints.append("where the same could be opened before, the module is worn out: modem.reset()")
-    elif error.code == 565:
-        hints.append("the name could not be resolved: check it, and modem.ipconfig('dns')")
-    elif error.code == 566:
-        hints.append("the module does not say why")
-        if context.psk is not None:
-            hints.append("is the PSK identity known to the server?")
-        elif context.verify_mode:
-            hints.append(
-                "is %s the CA of this server?" % dict(context.files()).get("CA certificate")
-            )
-            if context.check_hostname:
-                hints.append("is %s the common name in its certificate?" % host.decode())
-            if context.check_validity:
-                hints.append("is the certificate valid at the module's time, modem.clock()?")
-        if not context.sni:
-            hints.append("does the server need SNI?")
-        hints.append("is the port open, and does it speak %s?" % VERSIONS[context.version])
-    return ConnectError("; ".join(hints) or error.why, error.code, error.command)
+def explained(modem, error, context, host):
+    """Flow: `error` of an AT+QSSLOPEN to `host` (quoted bytes), with what to check."""
+    why = _WHY.get(error.code, error.why)
+    if error.code == 566:
+        hints = yield from _found(modem, context)
+        hints += _suspected(context, host.decode())
+        numbered = ["(%d) %s" % (i + 1, hint) for i, hint in enumerate(hints)]
+        why = "the module does not say why; the likeliest first: " + "; ".join(numbered)
+    return ConnectError(why, error.code, error.command)
+
+
+def _found(modem, context):
+    """Flow: what the module itself can tell of the causes of a 566 (which says nothing: field notes 1)."""
+    out = []
+    try:
+        held = [name for name, _ in (yield from modem.files._list())]
+        for what, name in context.files():
+            if name not in held:
+                out.append("%s, the %s, is not on the module: modem.files.upload()" % (name, what))
+        checked = context.check_validity and context.verify_mode and context.psk is None
+        if checked and not power.plausible((yield from power.clock(modem))):
+            out.append("the module's clock is wrong: modem.clock() shows and sets it")
+    except ModemError:
+        pass  # then they are among the suspects
+    return out
+
+
+def _suspected(context, host):
+    """The causes of a 566 that nobody but the server can tell, the likeliest first."""
+    files = dict(context.files())
+    out = []
+    if context.psk is not None:
+        out.append("are identity and key those that the server knows?")
+    elif context.verify_mode:
+        out.append("is %s the CA of this server?" % files.get("CA certificate"))
+        if context.check_hostname:
+            out.append("is %s the common name (CN) in its certificate?" % host)
+        if context.check_validity:
+            out.append("is that valid at the module's time, modem.clock()?")
+        out.append("does the server send its whole chain, up to that CA?")
+    own = files.get("client certificate")
+    if own:
+        out.append("does the server know %s, and is %s its key?" % (own, files["client key"]))
+    elif context.psk is None:
+        out.append("does the server want a client certificate (ctx.load_cert_chain)?")
+    suite = context._want["ciphersuite"]
+    name = "of the module's" if suite == ALL_SUITES else suites.name(suite)
+    out.append("has the server a cipher suite %s, and not TLS 1.3 only?" % name)
+    if not context.sni:
+        out.append("does it need SNI?")
+    out.append("is the port open, and does it speak %s?" % VERSIONS[context.version])
+    return out
+
+
+def plain(server, datagrams):
+    """What to say of a socket that cannot be: of a server, of UDP, or without TLS."""
+    if server:
+        return "the module's link takes no connections: no bind(), listen() or accept()"
+    if datagrams:
+        return (
+            "plain text is refused, over UDP as well: modem.network_time() stands in for ntptime, "
+            "and ctx.dtls = True opens DTLS"
+        )
+    return "plain text is refused: the modem's link is TLS only (https, ssl=True)"
 
 
 # What AT+CPIN? asks for, by its start (AT 5.3)

@@ -1,6 +1,7 @@
 """Opening a connection: what is refused, how long it may take, how it is cancelled, and what an error says."""
 
 import gc
+import re
 
 import pytest
 import world as w
@@ -105,6 +106,81 @@ def test_an_impostor_is_refused_and_the_error_names_what_to_check(world, authori
     assert "clock" in str(error)
     assert world.modem.ssl_sockets() == []  # the ID was freed: 1.6.2
     context.connect(w.HOST, 8883).close()
+
+
+def reasons(context, host=w.HOST):
+    """What a 566 of a connection to a closed port lists, in its order."""
+    with pytest.raises(bg95.ConnectError) as refused:
+        context.connect(host, 1)
+    head, _, listed = str(refused.value).partition(": (1) ")
+    assert head.endswith("the likeliest first")
+    found = re.split(r"; \(\d+\) ", listed)
+    assert f"; ({len(found)}) " in listed
+    return found
+
+
+def assert_in_order(listed, *words):
+    places = [next((i for i, line in enumerate(listed) if word in line), None) for word in words]
+    assert None not in places and places == sorted(places), listed
+
+
+def test_a_566_lists_all_that_it_may_have_been(world, authority):
+    assert_in_order(
+        reasons(world.up(authority)),
+        "cacert.pem the CA",
+        '"broker.test" the common name (CN)',
+        "modem.clock()",
+        "whole chain",
+        "want a client certificate",
+        "cipher suite of the module's, and not TLS 1.3 only",
+        "the port open",
+    )
+
+
+def test_a_566_lists_what_was_set(world, authority):
+    context = world.up(authority)
+    context.sni = False
+    context.version = 2
+    context.set_ciphers(0xC02F)
+    client = authority.client()
+    world.modem.files.upload("client.pem", client.cert_pem)
+    world.modem.files.upload("client.key", client.key_pem)
+    context.load_cert_chain("client.pem", "client.key")
+    listed = reasons(context)
+    assert_in_order(
+        listed,
+        "know client.pem, and is client.key its key",
+        "suite TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+        "SNI",
+        "speak TLS 1.1",
+    )
+    assert "want a client certificate" not in " ".join(listed)
+
+
+def test_what_the_module_can_tell_of_a_566_comes_first(world, authority):
+    context = world.up(authority)
+    context.load_verify_locations("root.pem")
+    context.load_cert_chain("client.pem", "client.key")
+    assert world.modem.active()
+    world.modem.clock_ok = world.modem.epoch
+    world.host.module.rtc.reset(world.host.now)
+    listed = reasons(context)
+    assert_in_order(
+        listed,
+        "root.pem, the CA certificate, is not on the module",
+        "client.pem, the client certificate, is not on the module",
+        "client.key, the client key, is not on the module",
+        "clock is wrong",
+        "root.pem the CA",
+    )
+
+
+def test_a_566_with_a_psk_asks_for_nothing_that_it_does_not_use(world, authority):
+    context = world.up(authority)
+    context.psk = ("me", "00112233")
+    listed = reasons(context)
+    assert_in_order(listed, "identity and key", "TLS_PSK_WITH_AES_128_CBC_SHA256", "the port open")
+    assert "certificate" not in " ".join(listed)
 
 
 @pytest.mark.parametrize("who", IMPOSTORS)

@@ -115,6 +115,23 @@ outcome(bg95.install, None, ctx)
     assert "plain text is refused" in said[6]
 
 
+def test_servers_and_udp_have_words_of_their_own(run, authority):
+    said = run(
+        """
+outcome(socket.socket().listen, 1)
+outcome(socket.socket().accept)
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+outcome(udp.bind, ("", 123))
+outcome(udp.sendto, b"x", ("pool.ntp.org", 123))  # what ntptime does
+outcome(udp.recv, 48)
+""",
+        TlsServer(authority.server(HOST)),
+    )
+    assert [line.split()[1] for line in said] == ["95"] * 5
+    assert all("takes no connections" in line for line in said[:3])
+    assert all("ntptime" in line and "DTLS" in line for line in said[3:])
+
+
 def test_a_timeout_set_before_wrapping_holds_afterwards(run, authority):
     said = run(
         """
