@@ -102,10 +102,10 @@ class Clients:
         for socket in self.active:
             socket._fail(ECONNRESET, why)
 
-    def pdp_lost(self, pdp_ctx_id):
-        """The network took the context away: its sockets deliver what is left, then fail. No allocation."""
+    def pdp_lost(self, pdp_ctx_id=None):
+        """The network took this context away, or all: its sockets deliver what is left, then fail. No allocation."""
         for socket in self.active:
-            if socket.context.pdp_ctx_id == pdp_ctx_id:
+            if pdp_ctx_id is None or socket.context.pdp_ctx_id == pdp_ctx_id:
                 socket._on_lost()
 
     # -- flows ---------------------------------------------------------------------------------------

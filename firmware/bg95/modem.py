@@ -90,6 +90,7 @@ class Modem:
         urcs.append((b"PSM POWER DOWN", self._on_down))
         urcs.append((b"POWER DOWN", self._on_down))
         urcs.append((b'+QIURC: "pdpdeact",', self._on_pdp_lost))
+        urcs.append((b"+CPIN: NOT READY", self.sockets.pdp_lost))  # the network need not say so
         for prefix in (
             b"NO CARRIER",  # transparent.py has acted on it
             b"+CPIN:",

@@ -352,6 +352,21 @@ def test_losing_the_pdp_context_delivers_what_is_left_then_names_it(authority):
     assert b"AT+QIDEACT" not in world.uart.sent[sent:]
 
 
+def test_a_sim_that_is_gone_takes_the_connections_along(authority):
+    """Where AT+QSIMDET tells of it, and nothing else does (at-commands 2.2.1)."""
+    world = w.World()
+    server = world.serve(8883, authority.server(w.HOST))
+    sock = world.up(authority).connect(w.HOST, 8883)
+    server.say(b"last words")
+    world.sleep(0.1)
+    world.host.module.faults.add("urc=+CPIN: NOT READY")
+    world.sleep(0.1)
+    sock.settimeout(5)
+    assert sock.read(10) == b"last words"
+    with pytest.raises(bg95.DisconnectedError, match="connect"):
+        sock.read(1)
+
+
 def test_dns_servers_are_shown_and_set():
     world = w.World()
     world.modem.active(True)
