@@ -33,10 +33,11 @@ def remembered(host):
 
 
 SETTINGS = (
+    'AT+QICSGP=1,1,"internet"',
     "ATE0", "ATX1", "AT&D2", "ATS10=20", "AT+CMEE=2", "AT+CREG=1", "AT+CEREG=2", "AT+QISDE=0",
     'AT+QSSLCFG="seclevel",5,2', 'AT+QSSLCFG="cacert",5,"mine.pem"', 'AT+QSSLCFG="sni",0,1',
     'AT+QSSLCFG="ciphersuite",3,0XC02B', 'AT+QICFG="transpktsize",512',
-    'AT+QICSGP=16,1,"spare","me","secret",1', 'AT+QCFG="psm/urc",1', "AT+CGEREP=1,0",
+    'AT+QICSGP=15,1,"spare","me","secret",1', 'AT+QCFG="psm/urc",1', "AT+CGEREP=1,0",
 )  # fmt: skip
 
 

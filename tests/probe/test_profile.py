@@ -45,7 +45,7 @@ def test_what_is_written_is_read(probed):
 
 def test_neither_numbers_nor_secrets_are_written(laboratory, tmp_path):
     line = laboratory.line(SimOptions(traits={"sim": "SIM PIN"}))
-    line.host.command('AT+QICSGP=16,1,"spare","me","sesame",1')
+    line.host.command('AT+QICSGP=15,1,"spare","me","sesame",1')
     imei = line.host.command("AT+GSN").split()[1].decode()
     found = probe(line, laboratory.allowed("1234"))
     found.write(tmp_path / "profile.toml")

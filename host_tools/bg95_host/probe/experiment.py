@@ -36,6 +36,10 @@ NOT_PROBED = {
     "sim_pin": "a secret, and three wrong tries lock the SIM",
     "sim_puk": "a secret, and ten wrong tries are the SIM's end",
     "incoming_mode": "nobody out there can call the module",
+    "cgact_hangs": "it would stop the module for good",
+    "qprtpara": "in no document: nobody knows what it changes",
+    "supply_mv": "how it is today, not how the module behaves",
+    "temperature_c": "how it is today, not how the module behaves",
     "opens_until_552": "it would take the module out of service until its next restart",
     "send_buffer": "what the module, the network and the peer hold cannot be told apart from outside",
 }

@@ -75,8 +75,8 @@ QUESTIONS = (
     Question(17, "The BG95's own documents", why_not="no experiment finds a document"),
 )
 
-# AT+COPS=? scans for networks, AT+CGPADDR=? tells of the user's settings.
-_NOT_ASKED = frozenset({"+COPS", "+CGPADDR"})
+# AT+COPS=? scans for networks, AT+CGPADDR=? tells of the user's settings, AT+CGACT hangs some firmware.
+_NOT_ASKED = frozenset({"+COPS", "+CGPADDR", "+CGACT"})
 
 
 def identity(session: Session) -> dict[str, str]:

@@ -70,6 +70,12 @@ def unopened(p: Session) -> Found:
     }
 
 
+@experiment("dropped_commands")
+def dropped(p: Session) -> Found:
+    """A command that only the BG96's manual has (at-commands-more.md 4.2.3)."""
+    return {"dropped_commands": p.ask("AT+QSPN").ok}
+
+
 @experiment("recv_test_from_zero", "geterror_space", "qinistat_read")
 def spellings(p: Session) -> Found:
     """Texts that the documents leave open."""

@@ -7,7 +7,7 @@ import re
 from bg95_host.probe.experiment import Found, Hidden, default_of, experiment, near
 from bg95_host.probe.session import BOOT_S, Session
 
-APN, SPARE = "bg95.probe", 16  # a PDP context that applications use least
+APN, SPARE = "bg95.probe", 15  # the last PDP context that AT+CGDCONT knows, too
 QUIET_S = 3.0
 POLL_S = 0.05
 SETTLE_S = 2.0  # until the answers to all that was asked meanwhile are there
@@ -35,7 +35,6 @@ def _wake(p: Session) -> None:
 )
 def boot(p: Session) -> Found:
     """What a restart prints, when, and what is left after it. STATUS is looked at by the way."""
-    kept = p.must(f"AT+QICSGP={SPARE}").text.partition(": ")[2]
     p.ask(f'AT+QICSGP={SPARE},1,"{APN}"')
     start = _restart(p)
     seen = _boot_urcs(p, start)
@@ -45,8 +44,7 @@ def boot(p: Session) -> Found:
     p.get_in_step()
     factory = re.search(r"\+CMEE: (\d)", p.ask("AT+CMEE?").text)
     survives = APN in p.ask(f"AT+QICSGP={SPARE}").text
-    _wake(p)
-    p.ask(f"AT+QICSGP={SPARE},{kept}")
+    _wake(p)  # the Keeper puts the APN back
     words = [re.sub(r"\+CPIN: .*", "+CPIN: READY", text) for _, text in seen]
     found: dict[str, object] = {
         "boot_urcs": "|".join(words),
