@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ from typing_extensions import Self
 from bg95_host import compat, on_module
 from bg95_host.errors import ToolError, UsageError, said_by
 from bg95_host.mpremote_link import BoardException, BoardLink, why_not_opened
+from bg95_host.tool_words import for_a_terminal
 
 Progress = Callable[[int], None]  # bytes handed over so far
 
@@ -31,6 +32,13 @@ class Finding(NamedTuple):
     ok: bool | None
     seen: str
     advice: str
+
+
+def _findings(found: Iterable[tuple[str, bool | None, str, str]]) -> list[Finding]:
+    return [
+        Finding(what, ok, for_a_terminal(seen), for_a_terminal(advice))
+        for what, ok, seen, advice in found
+    ]
 
 
 class ModuleError(ToolError):
@@ -109,7 +117,7 @@ class DirectLink(ModuleLink):
     def examine(self, apn: str, server: str, port: int, cafile: str) -> list[Finding]:
         with self._translated():
             found = on_module.examine(self._modem, self._bg95, apn, server, port, cafile)
-        return [Finding._make(finding) for finding in found]
+        return _findings(found)
 
     def command(self, text: str, timeout_s: float) -> list[str]:
         with self._translated():
@@ -124,7 +132,7 @@ class DirectLink(ModuleLink):
         try:
             yield
         except (self._bg95.ModemError, ValueError) as error:  # ValueError: nothing was sent
-            raise ModuleError(str(error)) from error
+            raise ModuleError(for_a_terminal(str(error))) from error
         except OSError as error:  # pyserial's own exception is one, too
             raise ToolError(f"the port {self._port} went away ({said_by(error)})") from error
 
@@ -218,7 +226,7 @@ class ThroughBoard(ModuleLink):
 
     def examine(self, apn: str, server: str, port: int, cafile: str) -> list[Finding]:
         found = self._ask("examine", _There("modem"), _There("bg95"), apn, server, port, cafile)
-        return [Finding._make(finding) for finding in found]
+        return _findings(found)
 
     def command(self, text: str, timeout_s: float) -> list[str]:
         ms = int(timeout_s * 1000)
@@ -239,7 +247,7 @@ class ThroughBoard(ModuleLink):
         words = ", ".join([call, *map(repr, args)])
         failed, value = self._link.decoded(self._run(f"answer({words})"), tuple[int, Any])
         if failed:
-            raise ModuleError(value)
+            raise ModuleError(for_a_terminal(value))
         return value
 
 
