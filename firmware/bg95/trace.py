@@ -10,20 +10,44 @@ from time import ticks_diff, ticks_ms
 
 from .limits import able
 
-# What follows these, wherever in a line, is (or may hold) a PIN, a password or a key; payload is never shown.
-SECRETS = (
-    b"+CPIN=",
-    b"+CPWD=",
-    b"+CLCK=",
-    b"+CGAUTH=",
-    b"+QICSGP=",
-    b"+QICSGP:",
-    b"+QSSLCRYPT",
-    b'"PSK',
-    b"+QMTCONN=",
-    b"+QHTTPCFG=",
-    b"+QFTPCFG=",
+# How names begin that are known to hold no PIN, password or key; with a colon as an answer only. Of all others the name
+# is shown.
+_OPEN = (
+    b"|CCLK|CE|CFUN|CGAT|CGP|CGR|CME|CMS|COPS|CPIN:|CPS|CREG|CSQ|CTZU|I|QCFG|QCSQ|QFC|QFD|QFL|QFO|QFR|QFS|QFU|QFW|QIA"
+    b"|QICF|QICL|QID|QIG|QIN|QIO|QIR|QIS|QIU|QLT|QNT|QNW|QPI|QPO|QSC|QSSLCF|QSSLCL|QSSLO|QSSLR|QSSLS|QSSLU|QUR|QUS|"
 )
+
+
+def _known(name):
+    for n in range(len(name)):
+        if b"|" + name[: n + 1] + b"|" in _OPEN:
+            return True
+    return False
+
+
+def _name(line, at):
+    """Where the letters (and spaces) from `at` on end."""
+    while line[at : at + 1].isalpha() or line[at : at + 1] == b" ":
+        at += 1
+    return at
+
+
+def clear(line):
+    """How many bytes of a command line may be shown: all, or those up to the first name that is not on the list."""
+    line = line.upper()
+    if line[:2] != b"AT":
+        return 0
+    at = line.find(b"+")
+    while at >= 0:
+        end = _name(line, at + 1)
+        stop = line.find(b";", end)
+        if stop < 0:
+            stop = len(line)
+        rest = line[end:stop]
+        if rest not in (b"", b"?", b"=?") and (b'"PSK' in rest or not _known(line[at + 1 : end])):
+            return end + (rest[:1] == b"=")
+        at = line.find(b"+", stop)
+    return len(line)
 
 
 class Trace:
@@ -37,7 +61,7 @@ class Trace:
         self._last = ticks_ms()
         self._ms = 0
         self._lost = 0
-        self._hush = False  # the last command held a secret: a damaged echo of it may come
+        self._hush = False  # not all of the last command was shown: a damaged echo of it may come
 
     def _put(self, arrow, text):
         now = ticks_ms()
@@ -51,27 +75,28 @@ class Trace:
         except Exception:
             self._lost += 1
 
-    def _line(self, arrow, line, hush=False):
-        """Show a line up to its first secret; returns whether it holds one."""
-        upper = line.upper()
-        for secret in SECRETS:
-            at = upper.find(secret)
-            if at >= 0:
-                hush = True
-                line = line[: at + len(secret)]
-        text = "".join([chr(c) if 31 < c < 127 else "\\x%02x" % c for c in line])
+    def _line(self, arrow, line, n):
+        """Show n bytes of a line; returns whether there are more."""
+        text = "".join([chr(c) if 31 < c < 127 else "\\x%02x" % c for c in line[:n]])
+        hush = n < len(line)
         self._put(arrow, text + " ***" if hush else text)
         return hush
 
     def sent(self, buf, n):
         """A command line: buf[:n], the CR at its end left out."""
-        self._hush = self._line(">", bytes(buf[: n - 1]))
+        line = bytes(buf[: n - 1])
+        self._hush = self._line(">", line, clear(line))
 
     def received(self, framer):
         """The framer's current line."""
         line = framer.text()
-        damaged = self._hush and b"=" in line
-        self._line("<", line[: line.find(b"=")] if damaged else line, damaged)
+        n = len(line)
+        if line[:1] == b"+":
+            if not _known(line[1 : line.find(b":") + 1]):
+                n = _name(line, 1)
+        elif self._hush:
+            n = _name(line, 0)
+        self._line("<", line, n)
 
     def payload(self, arrow, n):
         """n bytes of payload: only their number, they may be secret."""

@@ -38,6 +38,12 @@ SECRETS = [
     'AT+QMTCONN=0,"id","me","471147"',
     'AT+QFTPCFG="account","me","471147"',
     'AT+QHTTPCFG="auth","me:471147"',
+    'AT+QMTCFG="aliauth",0,"product","device","471147"',
+    'AT+NOBODY="knows",471147',
+    'AT+CPIN ="471147"',
+    "AT+CPIN 471147",
+    'AT+CSQ; +CPIN = "471147"',
+    'AT+QFLST="*";+CPIN=471147',
 ]
 
 
@@ -56,6 +62,41 @@ def test_no_secret_is_written_in_either_direction(command, echo):
         world.modem.command(command)
     assert "471147" not in log.text
     assert "***" in log.text
+
+
+@pytest.mark.parametrize("line", [b"+NOBODY: 471147", b'+CGAUTH: 1,1,"me","471147"', b"+471147"])
+def test_of_an_answer_that_nobody_knows_only_the_name_is_written(fake, line):
+    log = Log()
+    fake.modem.trace(log)
+    fake.module.replies = [(b"AT+NOBODY?", [b"\r\n" + line + b"\r\n\r\nOK\r\n"])]
+    assert fake.modem.command("AT+NOBODY?") == [line.decode()]
+    assert "> AT+NOBODY?" in log.text
+    assert "471147" not in log.text
+    assert "< OK" in log.text
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("AT", "AT"),
+        ("ATE0", "ATE0"),
+        ("AT+CSQ;+QCSQ", "AT+CSQ;+QCSQ"),
+        ("at+qflst=?", "at+qflst=?"),
+        ('AT+QSSLOPEN=1,1,0,"a.test",8883,0', 'AT+QSSLOPEN=1,1,0,"a.test",8883,0'),
+        ('AT+QSSLCFG="seclevel",1,2', 'AT+QSSLCFG="seclevel",1,2'),
+        ('AT+QSSLCFG="psk",1,2', "AT+QSSLCFG="),
+        ("AT+CPIN?", "AT+CPIN?"),
+        ("AT+CPIN=1", "AT+CPIN="),
+        ("AT+QMTCFG=1", "AT+QMTCFG="),
+        ("AT+CSQ;+QMTCFG=1;+CSQ", "AT+CSQ;+QMTCFG="),
+        ('AT+QFTPCFG="account"', "AT+QFTPCFG="),
+        ("471147", ""),
+    ],
+)
+def test_what_is_known_is_shown_and_of_the_rest_the_name(line, shown):
+    from bg95.trace import clear
+
+    assert line[: clear(line.encode())] == shown
 
 
 def test_a_secret_in_a_damaged_echo_is_not_written(fake):

@@ -139,6 +139,11 @@ def test_the_time_limit_is_the_commands_own():
         'AT+CGAUTH=1,1,"user","sesame"',
         'AT+QHTTPCFG="auth","user:sesame"',
         'AT+QMTCONN=0,"id","user","sesame"',
+        'AT+QMTCFG="aliauth",0,"product","device","sesame"',
+        'AT+NOSUCH="sesame"',
+        'AT+CPIN = "1234"',
+        "AT+CPIN 1234",
+        "1234",
     ],
 )
 def test_secrets_stay_out_of_the_history(line):
