@@ -81,6 +81,8 @@ VARIANTS: dict[str, dict[str, object]] = {
     "data-mode-upload-aborted/ok": {"abort_result": "ok"},
     "data-mode-upload-aborted/error": {"abort_result": "error"},
     "data-mode-escape-only/error": {"garbage_line": "error"},
+    "gone": {"dropped_commands": False},
+    "qprtpara/ok": {"qprtpara": "ok"},
     "qsslsend-variable-cancelled/error": {"cancel_send": "error"},
     "qsslrecv-push-mode/error": {"recv_in_push": "error"},
     "qsslclose-not-open/error": {"close_unopened": "error"},
@@ -88,7 +90,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     "qsslstate-read/error": {"state_read": False},
 }
 # Alternatives that allow more than the documented answer, so that no trait is needed.
-WIDER = {"cops-test/several"}
+WIDER = {"cops-test/several", "copn/several"}
 
 CLIENT = "172.31.242.222"  # who calls a listener, or sends to a UDP service
 
