@@ -95,6 +95,8 @@ class AT:
         self._data_off = 0
         self._data_n = 0
         self._data_ms = 0
+        self.asked = None  # the socket whose data the barrier asks about, and what became of it
+        self._late_result = TIMEOUT
         self._connects = (
             None  # True where CONNECT is a result of this command; a socket: it gets the port
         )
@@ -198,7 +200,9 @@ class AT:
         self._push()
 
     def data(self, buf, off, n, ms):
-        """What the command begun just now sends at the prompt; `ms` for the answer after that. No allocation."""
+        """What the command begun just now sends at the prompt; `ms` after its last byte a barrier asks
+        what became of it. No allocation.
+        """
         self.framer.prompt = 62  # ">"
         self._data = buf
         self._data_off = off
@@ -328,7 +332,7 @@ class AT:
         self.framer.prompt = 0
         owner = self._owner
         if owner is not None:
-            self._owner = None
+            self._owner = self.asked = None
             owner._done(result)
 
     def _watch_payload(self):
@@ -345,14 +349,16 @@ class AT:
             if self.result == RUNNING:
                 self._expire()
 
-    def _expire(self):
+    def _expire(self, cancelled=False):
         if self._barrier:
             self._barrier = False
-            self.result = TIMEOUT
+            self._out = None  # a UART that takes nothing
             if self._draining:
+                self.result = TIMEOUT
                 self._draining = False  # silence: whatever was late has come
                 self._unanswered = 0
                 return
+            self._finish(TIMEOUT)
             self._unanswered += 1
             self._stale -= 1
             if not self._stale:
@@ -361,12 +367,29 @@ class AT:
                 # The module may be waiting for data that was lost on the way: give it all it can want (3.1).
                 self._fill = (SEND_MAX // len(_FILL) + 1) * len(_FILL)
             return
+        owner = None
+        if self._data is not None and not self.framer.prompt:
+            ms = self._data_ms - ticks_diff(ticks_ms(), self.last_out)
+            if ms > 0:
+                self._deadline = ticks_add(ticks_ms(), ms)  # its time counts from the last byte
+                return
+            if self._out is None:
+                owner = self._owner
         # Late, the answer to this very question looks like the barrier's: then two are to come.
         self._unanswered = int(self._prefix == b"+CMEE:")
         self._late_prefix = self._prefix or b"CONNECT "  # <n>: AT+QFREAD's way to announce payload
         self._late_sink = self._sink
         self.out_of_step()
-        self._finish(TIMEOUT)
+        if not cancelled:
+            self._out = None
+        if owner is None:
+            self._finish(TIMEOUT)
+            return
+        # Was SEND OK lost, or is the module slow? It answers in order, so what became of the data comes first.
+        self._late_result = TIMEOUT
+        self._send_barrier()
+        self._owner = self.asked = owner
+        self._deadline = ticks_add(ticks_ms(), ANSWER_MS)
 
     def out_of_step(self, tries=0):
         """Nobody knows what the module will say next: a barrier has to be answered first. tries: how many."""
@@ -400,7 +423,9 @@ class AT:
                 return
             self._barrier = False
             self._stale = 0
-            self._finish(OK)
+            self._finish(OK if self.asked is None else self._late_result)
+        elif self.asked is not None and f.starts(b"SEND "):
+            self._late_result = SEND_OK if f.equals(b"SEND OK") else SEND_FAIL
         elif self._late_sink is not None and f.starts(self._late_prefix):
             self.late += 1
             self.expect(f.next_int(), self._late_sink)
@@ -489,7 +514,7 @@ class AT:
             # The flow was cancelled; the answer may still come and belongs to nobody.
             self.held = False
             if self.result == RUNNING:
-                self._expire()
+                self._expire(True)
             raise
         finally:
             self._awaited = False
@@ -549,6 +574,23 @@ class AT:
                 ):
                     raise unintelligible(command)
         return answers
+
+
+def within(ms, flow):
+    """Flow: `flow`, but where it takes longer than `ms` (None: it may) it is cancelled, and TimeoutError raised."""
+    if ms is None:
+        return (yield from flow)
+    deadline = ticks_add(ticks_ms(), ms)
+    try:
+        while True:
+            next(flow)
+            if ticks_diff(ticks_ms(), deadline) >= 0:
+                raise TimeoutError("not done in %d ms" % ms)
+            yield
+    except StopIteration as e:
+        return e.value
+    finally:
+        flow.close()
 
 
 def name_of(command):

@@ -1,9 +1,11 @@
 """Any AT command, for the REPL: what may be sent, and what came back."""
 
+from time import ticks_diff, ticks_ms
+
 from . import at as _at
-from .at import prefix_of, text_of
+from .at import prefix_of, text_of, within
 from .errors import CommandError
-from .limits import typed
+from .limits import ANSWER_MS, typed
 from .power import echo_off
 
 # These move data: counted, behind a prompt, or with the port to themselves. Sockets and files do it so that no byte
@@ -43,6 +45,9 @@ def checked(command):
 def any_command(modem, command, ms):
     """Flow of Modem.command()."""
     at = modem._at
+    start = ticks_ms()
+    yield from within(ms, at.claim())
+    ms = ANSWER_MS if ms is None else max(1, ms - ticks_diff(ticks_ms(), start))
     yield from at.start(command, ms, prefix_of(command), None, True, True)
     at.framer.prompt = 62  # ">", of a command that nobody knows here
     lines = yield from at.wait()

@@ -15,7 +15,16 @@ from micropython import RingIO, const
 
 from . import at as _at
 from .errors import ECONNRESET, EIO, ENETDOWN, ENOTCONN, ETIMEDOUT, DisconnectedError
-from .limits import ANSWER_MS, FLUSH_MS, LOST_MS, PROMPT_MS, RECV_MAX, RETRY_MS, SEND_MAX, SEND_MS
+from .limits import (
+    ANSWER_MS,
+    FLUSH_MS,
+    LOST_MS,
+    PROMPT_MS,
+    RECV_MAX,
+    RETRY_MS,
+    SEND_MAX,
+    SEND_OK_MS,
+)
 
 BUFFER = const(0)  # SSL 1.4: <access_mode>
 DIRECT_PUSH = const(1)
@@ -143,7 +152,10 @@ class Connection(io.IOBase):
 
     def _on_recv(self, n):
         """n: bytes that follow in direct push mode; a number some firmware adds in buffer mode (field notes 1)."""
-        self._unsure = 0  # the chunk before this one is whole, or its line would not have been one
+        if self._at.asked is not self:
+            self._unsure = (
+                0  # the chunk before this one is whole, or its line would not have been one
+            )
         if self._mode == DIRECT_PUSH and n:
             self._at.expect(n, self)
         else:
@@ -253,7 +265,7 @@ class Connection(io.IOBase):
         self._op = SENDING
         self._read_last = False
         at.begin(self, None, PROMPT_MS)
-        at.data(self._src, self._src_off, self._src_n, SEND_MS)
+        at.data(self._src, self._src_off, self._src_n, SEND_OK_MS)
 
     def _push(self):
         """Start sending what was gathered."""
@@ -287,7 +299,7 @@ class Connection(io.IOBase):
         elif result == _at.TIMEOUT:
             self._fail(
                 ETIMEDOUT,
-                "the module did not answer in time; the connection is in an unknown state",
+                "the module did not say what became of the data; the connection is in an unknown state",
             )
         elif result == _at.SEND_OK:
             self._pushed()

@@ -6,6 +6,7 @@ earlier host left), later only what changed, and all of them again after the mod
 
 from micropython import const
 
+from .at import within
 from .errors import EINVAL, CommandError, ConnectError
 from .limits import (
     CONTEXTS,
@@ -241,7 +242,7 @@ class SSLContext:
 
     def connect(self, host, port, *, mode=0, timeout_ms=None, progress=None):
         """Open a connection; returns an SSLSocket. Blocks until it is open (SSL 2.3.2: up to 150 s plus
-        negotiate_timeout, or `timeout_ms`).
+        negotiate_timeout, or `timeout_ms` in all; what is left to close is closed by poll()).
 
         host: name or IP address; port: 1-65535; mode: bg95.BUFFER, DIRECT_PUSH or TRANSPARENT; progress: called
         once a second with (seconds waited, seconds at most). Raises ValueError for bad arguments, ConnectError
@@ -274,6 +275,10 @@ class SSLContext:
             self._item(name)
             _parameter(name, self.extra[name])
         self._refuse_unsafe()
+        opening = self._open(address, host, port, mode, timeout_ms, progress, owner)
+        return (yield from within(timeout_ms, opening))
+
+    def _open(self, address, host, port, mode, timeout_ms, progress, owner):
         yield from self._modem.ready()
         if self._verify and not self._psk and not self._want["ignorelocaltime"]:
             yield from self._modem.clock_set()

@@ -51,8 +51,8 @@ def _current():
     return _modem if _modem is not None else use()
 
 
-def at(command, timeout_ms=3000):
-    """Send an AT command and print its answer, or why there is none. timeout_ms: how long it may take."""
+def at(command, timeout_ms=None):
+    """Send an AT command and print its answer, or why there is none. timeout_ms: as Modem.command()."""
     try:
         for line in _current().command(command, timeout_ms):
             print(line)

@@ -4,6 +4,7 @@ For calls that must not wait: what a non-blocking socket opens or closes, and al
 """
 
 import io
+from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
@@ -46,6 +47,12 @@ class Job(io.IOBase):
         if not self.done:
             self._flow.close()
             self._end(None)
+
+    def ended(self, ms):
+        """Flow: wait for its end, for at most `ms`."""
+        deadline = ticks_add(ticks_ms(), ms)
+        while not self.done and ticks_diff(ticks_ms(), deadline) < 0:
+            yield
 
     def result(self):
         """What the flow returned or raised."""

@@ -10,7 +10,12 @@ from micropython import const
 # SSL 2.3.1, 2.3.4, 2.3.6, 2.3.7 and AT: 300 ms; with the margin modules need under load (field: up to 2 s late)
 ANSWER_MS = const(3000)
 PROMPT_MS = const(5000)  # SSL 2.3.3 says 300 ms to the "> "; a busy module is later (field)
-SEND_MS = const(120000)  # TCP/IP 2.1.8: SEND OK, "120 s, determined by the network"
+SEND_MS = const(
+    120000
+)  # TCP/IP 2.1.8: "120 s, determined by the network"; SEND FAIL may be tried again for so long
+SEND_OK_MS = const(
+    7000
+)  # after the last byte; SEND OK comes at once, or the AT engine asks whether it got lost
 CLOSE_S = const(10)  # SSL 2.3.5: <close_timeout>, default 10 s; the answer comes within it
 OPEN_MS = const(150000)  # SSL 2.3.2: 150 s plus <negotiate_time> to +QSSLOPEN
 ACTIVATE_MS = const(150000)  # TCP/IP 2.1.3: AT+QIACT

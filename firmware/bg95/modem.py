@@ -14,7 +14,6 @@ from .clients import Clients
 from .errors import ENOBUFS, ModemError
 from .files import Files
 from .limits import (
-    ANSWER_MS,
     BAUDS,
     CFUN_MS,
     CLIENTS,
@@ -358,15 +357,16 @@ class Modem:
             return self.revision
         raise ValueError("config: model or revision, not %r" % (param,))
 
-    def command(self, command, timeout_ms=ANSWER_MS):
+    def command(self, command, timeout_ms=None):
         """Send any AT command; returns the lines of its answer (list of str), without the final OK.
 
-        For the REPL: `modem.command("AT+CSQ")`. Blocks up to `timeout_ms`. Raises ModemError where the module refuses,
+        For the REPL: `modem.command("AT+CSQ")`. Blocks up to `timeout_ms`, or (None) until
+        other commands are done and then up to 3 s. Raises ModemError where the module refuses,
         ValueError for control characters and for commands that move data, see command.py.
         """
         from .command import any_command, checked
 
-        ranged("timeout_ms", timeout_ms, 0, LONGEST_MS)
+        optional("timeout_ms", timeout_ms, 0, LONGEST_MS)
         return self.run(any_command(self, checked(command), timeout_ms))
 
     def trace(self, stream):

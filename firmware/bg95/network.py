@@ -102,8 +102,12 @@ def connect(modem, ctx, apn, user, password, auth, pin, ip_version, timeout_ms):
         _text("password", password, 64),
         ranged("auth", (1 if user or password else 0) if auth is None else auth, 0, 3),
     )
-    yield from modem.ready()
+    start = ticks_ms()
+    yield from _at.within(timeout_ms or None, modem.ready())
+    yield from _at.within(timeout_ms or None, modem._at.claim())
     yield from sim.ready(modem, pin)
+    if timeout_ms:
+        timeout_ms = max(1, timeout_ms - ticks_diff(ticks_ms(), start))
     yield from register(modem, timeout_ms or REGISTER_MS)
     if (yield from address(modem, ctx)) is not None:
         # active already, from an earlier host or an earlier call

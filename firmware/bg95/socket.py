@@ -12,13 +12,13 @@ from time import ticks_add, ticks_diff, ticks_ms
 from micropython import const
 
 from . import at as _at
+from .at import within
 from .connection import (
     BUFFER,
     DIRECT_PUSH,
     ENDED,
     ENDING,
     FAILED,
-    IDLE,
     OPEN,
     RECEIVING,
     SENDING,
@@ -45,6 +45,7 @@ from .limits import (
     RETRY_MS,
     SEND_MAX,
     SEND_MS,
+    SEND_OK_MS,
     milliseconds,
     ranged,
     typed,
@@ -90,7 +91,8 @@ class SSLSocket(Transparent):
         """Bytes that can be handed out now."""
         if self._unsure and self._op != RECEIVING and self._state != FAILED:
             f = self._at.framer
-            if not f.left or f.sink is not self:
+            # Bytes that were lost on the way out may have made an answer to something else of what comes meanwhile.
+            if self._at.asked is not self and (not f.left or f.sink is not self):
                 self._unsure = 0  # the pushed chunk is whole
         return self._rx.any() - self._unsure
 
@@ -137,17 +139,33 @@ class SSLSocket(Transparent):
                 self._raise()
             if self._timeout_ms == 0:
                 return False
-            if (
-                self._timeout_ms > 0
-                and ticks_diff(ticks_ms(), start) >= self._timeout_ms
-                and self._op == IDLE
-            ):
-                self._src = None  # not begun, or refused for now: nothing of it is on its way
+            if self._timeout_ms > 0 and ticks_diff(ticks_ms(), start) >= self._timeout_ms:
+                if self._src is not self._tx:
+                    self._let_go()
                 raise TimeoutError("the module took no data in %d ms" % self._timeout_ms)
             self._modem.rest(self)
         if self._state != OPEN:
             self._raise()
         return True
+
+    def _let_go(self):
+        """Send from the caller's buffer no more: it is his again. What was gathered leaves later, as it always does."""
+        at = self._at
+        if self._op == SENDING:
+            # The module was promised these bytes.
+            off = self._src_off
+            self._w = self._src_n
+            self._tx[: self._w] = memoryview(self._src)[off : off + self._w]
+            if at._out is self._src:
+                at._out = self._tx
+                at._off -= off
+                at._end -= off
+            at._data = self._src = self._tx
+            at._data_off = self._src_off = self._sent = 0
+            return
+        if at._out is self._src:
+            at._out = None  # in transparent mode
+        self._src = None
 
     # -- reading -------------------------------------------------------------------------------------
 
@@ -375,16 +393,19 @@ class SSLSocket(Transparent):
     def _send_text(self, data):
         at = self._at
         command = b"AT+QSSLSEND=%d" % self.client_id
-        yield from self._drain()
+        start = ticks_ms()
+        ms = self._patience()
+        yield from self._drain(ms)
         while True:
+            yield from within(ms, at.claim())
             yield from at.start(command, PROMPT_MS)
             at.framer.prompt = 62
             yield from at.wait()
             at.check(command)
-            at.resume(SEND_MS)
+            at.resume(ms if ms < SEND_OK_MS else SEND_OK_MS)
             at.send(data + b"\x1a", 0, len(data) + 1)
             yield from at.wait()
-            if at.result != _at.SEND_FAIL:
+            if at.result != _at.SEND_FAIL or ticks_diff(ticks_ms(), start) >= ms:
                 break
             yield from pause(RETRY_MS)
         at.check(command)
@@ -538,7 +559,7 @@ class SSLSocket(Transparent):
     def _switch(self, mode):
         """Flow: change the access mode (SSL 1.4; TCP/IP 2.1.11)."""
         yield  # Modem.rest() refuses where the answer could not come
-        yield from self._drain()
+        yield from self._drain(self._patience())
         if mode != TRANSPARENT:
             yield from self._leave_raw()
         if self._mode == mode:
@@ -561,7 +582,10 @@ class SSLSocket(Transparent):
         self._mode = mode
         self._hint = mode == BUFFER
 
-    def _drain(self, ms=SEND_MS):
+    def _patience(self):
+        return self._timeout_ms if self._timeout_ms > 0 else SEND_MS
+
+    def _drain(self, ms):
         """Flow: let what was written leave, for at most `ms`."""
         deadline = ticks_add(ticks_ms(), ms)
         while self._w or self._src is not None:
@@ -569,37 +593,35 @@ class SSLSocket(Transparent):
                 return
             if self._src is None:
                 self._push()
-            if ticks_diff(ticks_ms(), deadline) >= 0 and self._op == IDLE:
+            if ticks_diff(ticks_ms(), deadline) >= 0:
                 raise TimeoutError("the module took no data in %d ms" % ms)
             yield
 
     def close(self):
         """Send what was gathered, close the connection (AT+QSSLCLOSE) and free the client ID. Blocks up to 10 s for
-        each; a non-blocking socket leaves it to poll(), as any does while another has the port (transparent mode).
+        each, or for the socket's timeout in all; poll() goes on with the rest, and does all of it for a non-blocking
+        socket and while another has the port (transparent mode).
         Closing twice is harmless. No error: what is closed cannot
         fail any more. What a peer does not take in 10 s is lost, so flush() first where that matters.
         """
         if self.is_closing:
             return None
         self.is_closing = True
+        job = Job(self._modem, self._close())
         owner = self._at.raw_owner
         if self._timeout_ms == 0 or (owner is not None and owner is not self):
-            Job(self._modem, self._close())
             return None
         try:
-            return self._modem.run(self._close())
+            ms = self._timeout_ms
+            return self._modem.run(job.ended(ms if ms > 0 else 2 * CLOSE_S * 1000))
         except ModemError:
             return None  # pushed data of another socket is in the way: poll() goes on
 
     def _close(self):
         """Flow of close()."""
-        self.is_closing = True
         try:
             if self._state == OPEN:
                 yield from self._drain(CLOSE_S * 1000)
         except TimeoutError:
             pass
-        except GeneratorExit:
-            Job(self._modem, self._modem.sockets.close(self))
-            raise
         yield from self._modem.sockets.close(self)

@@ -99,7 +99,7 @@ def calls(bg95, modem, context, socket):
         ("Modem.ipconfig", modem.ipconfig, {}, {"param": "word", "dns": "names?"}),
         ("Modem.status", modem.status, {}, {"param": "word"}),
         ("Modem.config", modem.config, {}, {"param": "word"}),
-        ("Modem.command", modem.command, {"command": "AT"}, {"command": "text", "timeout_ms": "number"}),
+        ("Modem.command", modem.command, {"command": "AT"}, {"command": "text", "timeout_ms": "number?"}),
         ("Modem.on_urc", modem.on_urc, {"prefix": "+X:", "handler": None}, {"prefix": "prefix", "handler": "call?"}),
         ("Modem.trace", modem.trace, {}, {"stream": "thing?"}),
         ("Modem.background", modem.background, {}, {"timer": "thing?"}),
