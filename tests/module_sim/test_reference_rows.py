@@ -17,6 +17,7 @@ from today import NOW
 from bg95_host.module_sim import SimOptions
 from bg95_host.module_sim.manual import ManualHost, MemoryNet, Peer, TlsPeer
 
+from .memory_servers import Broker, WebServer
 from .world import (
     ADDRESS,
     HOST,
@@ -108,6 +109,7 @@ GIVEN_TRAITS: dict[str, dict[str, object]] = {
     "the firmware lacks the item": {"missing_items": "renegotiation|urcport"},
     "firmware that adds the length": {"recv_urc_length": True},
 }
+AT_ITS_MAKING = ("SIM asks", "broker refuses")  # what these words begin is arranged before
 NOTHING_TO_DO = {
     "clock set",
     "module off",
@@ -125,6 +127,9 @@ NOTHING_TO_DO = {
     "no network time",
     "no +QSSLOPEN came within 150 s and negotiatetime",
 }
+
+
+PAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 
 class EchoPlain(Peer):
@@ -153,6 +158,7 @@ class Player:
         self.given = {word for each in rows for word in each.given}
         opens = [each.send[:11] for each in rows if b"OPEN=" in each.send]
         self.plain = b"AT+QSSLOPEN" not in opens and bool(opens)
+        self.mqtt = b"AT+QMTOPEN=" in opens
         chosen = dict(traits)
         for word in self.given:
             chosen |= GIVEN_TRAITS.get(word, {})
@@ -187,6 +193,8 @@ class Player:
         return {"boot_urcs": text}
 
     def _server(self):
+        if self.mqtt:
+            return self._broker()
         if self.plain:
             return EchoPlain()
         if "server accepts TCP and says nothing" in self.given:
@@ -203,6 +211,13 @@ class Player:
             )
         )
 
+    def _broker(self) -> Broker:
+        broker = Broker()
+        for word in self.given:
+            if word.startswith("broker refuses with "):
+                broker.returned = int(word.split()[-1])
+        return broker
+
     def _net(self) -> MemoryNet:
         net = MemoryNet()
         if "name unknown" not in self.given:
@@ -211,6 +226,8 @@ class Player:
         if "server refuses" not in self.given:
             for port in (8010, 8011, 8883):
                 net.peers[ADDRESS, port] = self.peer
+            net.peers[ADDRESS, 1883] = self.peer
+            net.peers[ADDRESS, 80] = WebServer(*[PAGE] * 2)
         return net
 
     def _files(self) -> None:
@@ -287,7 +304,7 @@ class Player:
     def arrange(self, row: Row, word: str) -> None:
         """What a row is given, at the moment it is played."""
         add = self.module.faults.add
-        if word in NOTHING_TO_DO or word in GIVEN_TRAITS or word.startswith("SIM asks"):
+        if word in NOTHING_TO_DO or word in GIVEN_TRAITS or word.startswith(AT_ITS_MAKING):
             self._urc_of_other_commands(row, word)
         elif word in ("CA file uploaded", "client certificate and key uploaded"):
             pass
@@ -338,6 +355,8 @@ class Player:
             self.peer.say(decode(event.removeprefix("peer sends ")))
         elif event.startswith("PWRKEY low for "):
             self.press(float(event.split()[-2]) / 1000)
+        elif event.startswith("broker publishes "):
+            self.peer.say(decode(event.removeprefix("broker publishes ")), "topic/example")
         elif event.startswith("silence of "):
             self.host.run_quietly(float(event.split()[-2]))
         else:
