@@ -155,7 +155,7 @@ class SSLSocket(Transparent):
             # The module was promised these bytes.
             off = self._src_off
             self._w = self._src_n
-            self._tx[: self._w] = memoryview(self._src)[off : off + self._w]
+            self._tx[: self._w] = memoryview(self._src)[off : off + self._w]  # pyright: ignore[reportArgumentType]
             if at._out is self._src:
                 at._out = self._tx
                 at._off -= off
