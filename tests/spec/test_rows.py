@@ -45,7 +45,7 @@ def test_rows_name_a_call_of_the_api_or_say_why_not() -> None:
     [
         ("test", rb"AT.*=\?\r"),
         ("read", rb"AT[^=]*\?\r"),
-        ("write", rb"AT.*=.*\r"),
+        ("write", rb"AT.*=.*\r\n?"),
         ("exec", rb"([Aa][Tt].*|\+\+\+)\r\n?|A/"),
         ("data", rb".+"),
         ("urc", rb""),
