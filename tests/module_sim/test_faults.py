@@ -84,6 +84,15 @@ def test_stall_in():
     assert host.run(5) == PLAIN
 
 
+def test_after_a_stall_bytes_arrive_one_by_one_as_before():
+    host = faulty("stall_in=5@rx:5000*1")
+    host.command('AT+QFUPL="a",10000,60', b"CONNECT\r\n")
+    begun = host.now
+    host.write(bytes(10000))
+    host.wait_for(b"OK\r\n")
+    assert host.now - begun >= 5 + 9900 * 10 / 115200
+
+
 def test_stall_out():
     host = faulty("stall_out=5@+CSQ")
     assert said(host, "AT+CSQ") == b""

@@ -1,7 +1,8 @@
 """Two hundred modules in one process, each with a TLS connection that echoes a kilobyte a second.
 
 The simulator is one process, the hosts and their TLS server are another: two cores. What is tested
-is that every byte comes back right; how long it took is printed, not judged.
+is that every byte comes back right; how long it took is printed, not judged. And megabytes that are no
+command line, which cost next to nothing.
 """
 
 import asyncio
@@ -17,9 +18,10 @@ import time
 
 import pytest
 
+from bg95_host.module_sim import SimOptions
 from bg95_host.testbed.pki import Authority
 
-from .world import HOST
+from .world import HOST, attached
 
 MODULES = 200
 ROUNDS = 5
@@ -122,3 +124,20 @@ def test_two_hundred_modules_echo_at_once(tmp_path, record_property):
         f"{wall:.1f} s in all, half of the echoes within {taken[len(taken) // 2]:.2f} s, "
         f"99 % within {taken[len(taken) * 99 // 100]:.2f} s, children's CPU {cpu:.1f} s",
     )
+
+
+@pytest.mark.parametrize("echo", [0, 1])
+@pytest.mark.parametrize("piece", [1000, 5_000_000])
+def test_five_megabytes_without_a_cr_cost_less_than_a_second(echo, piece):
+    host = attached(SimOptions(pace=False))
+    host.command(f"ATE{echo}")
+    host.write(b"AT")
+    begun = time.process_time()
+    for _ in range(5_000_000 // piece):
+        host.write(bytes(piece))
+        host.run(0.01)
+    assert time.process_time() - begun < 1.0
+    assert len(host.module.port._line) <= 1024
+    host.write(b"\r")
+    assert host.run(0.1).endswith(b"\r\nERROR\r\n")
+    host.command("AT")

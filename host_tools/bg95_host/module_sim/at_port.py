@@ -65,7 +65,9 @@ class AtPort:
             return 2 - len(self._line)
         end = data.find(CR) + 1
         size = end or len(data)
-        return min(size, ECHO_STEP) if self._m.profile.echo else size
+        if not self._m.profile.echo or self._too_long:  # whose echo nobody waits for
+            return size
+        return min(size, ECHO_STEP)
 
     def receive(self, data: bytes) -> None:
         """Take the bytes of one step."""

@@ -15,6 +15,9 @@ TOLERANCE = 0.025
 # Bytes that leave within this time travel as one item. Short enough that no reader notices,
 # long enough that a host does not wake up for every byte.
 ITEM_SECONDS = 0.002
+SPAN = (
+    4096  # bytes from the host that are kept together: what is taken in steps is not copied whole
+)
 
 
 def garble(data: bytes, sent_at: int, read_at: int, rng: random.Random) -> bytes:
@@ -90,12 +93,14 @@ class Receiver:
 
     def push(self, data: bytes, now: float) -> None:
         """The host put `data` on the wire at `now`."""
-        if not data:
-            return
-        start = max(now, self.free_at)
-        self._spans.append((start, data))
-        self.free_at = start + len(data) * self.byte_time
+        self.free_at = max(now, self.free_at)
+        for at in range(0, len(data), SPAN):
+            self._append(data[at : at + SPAN])
         self.backlog += len(data)
+
+    def _append(self, data: bytes) -> None:
+        self._spans.append((self.free_at, data))
+        self.free_at += len(data) * self.byte_time
 
     def first(self) -> bytes:
         """The byte that arrives next; empty where none is on the wire."""
@@ -103,8 +108,11 @@ class Receiver:
 
     def hold(self, until: float) -> None:
         """What is on the wire arrives no earlier than `until` (a stalled line)."""
-        self.free_at = max(self.free_at, until)
-        self._spans = deque((max(start, until), data) for start, data in self._spans)
+        waiting, self._spans = self._spans, deque()
+        self.free_at = until
+        for start, data in waiting:
+            self.free_at = max(self.free_at, start)
+            self._append(data)
 
     def next_due(self, step: Callable[[bytes], int]) -> float | None:
         """When the next step is complete; `step` says how many of the given bytes it takes.
