@@ -54,10 +54,11 @@ def install(modem, ctx, timer=None):
     global _policy
     if getattr(ctx, "_modem", None) is not modem:
         raise ValueError("ctx: an SSLContext of this modem")
-    _policy = ctx
-    timer = timer or _virtual_timer()
+    if timer is None:
+        timer = _virtual_timer()
     if timer is not None:
         modem.background(timer)
+    _policy = ctx
     for name in ("socket", "ssl", "tls", "usocket", "ussl"):
         sys.modules[name] = sys.modules[__name__]
 

@@ -117,7 +117,9 @@ def sim(state, code):
 
 def pin(left):
     """What to do about a PIN that was refused. left: tries that the SIM still allows, None where nobody knows."""
-    tries = "" if left is None else "; %d tries are left before it is locked" % left
+    if left == 0:
+        return "the SIM has refused this PIN and is locked now: it asks for its PUK"
+    tries = "" if left is None else "; tries left before it is locked: %d" % left
     return (
         "the SIM has refused this PIN%s; it is not sent again until the module has restarted"
         % tries

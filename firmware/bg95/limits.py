@@ -85,15 +85,15 @@ def flag(what, on):
     return bool(typed(what, on, (bool, int), "True or False"))
 
 
-def quoted(what, text, longest, kind=str):
+def quoted(what, text, longest, kind=None):
     """Return `text` as a quoted AT string parameter (bytes). Allocates.
 
-    what: name for the error message; longest: limit in bytes; kind: str, BYTES or TEXT_OR_BYTES. Raises TypeError for
-    another kind; ValueError where the text is empty, longer, or holds a quote, a backslash or anything but printable
-    ASCII: none of them can be written on an AT line (AT 1.4), and none may, since a CR would end the command and
-    start another.
+    what: name for the error message; longest: limit in bytes; kind: BYTES or TEXT_OR_BYTES, else str. Raises TypeError
+    for another kind; ValueError where the text is empty, longer, or holds a quote, a backslash or anything but
+    printable ASCII: none of them can be written on an AT line (AT 1.4), and none may, since a CR would end the
+    command and start another.
     """
-    typed(what, text, kind, "bytes" if kind is BYTES else "str")
+    typed(what, text, kind or str, "bytes" if kind is BYTES else "str")
     raw = text.encode() if isinstance(text, str) else bytes(text)
     if not 0 < len(raw) <= longest:
         raise ValueError("%s: 1 to %d bytes, not %d" % (what, longest, len(raw)))

@@ -30,6 +30,16 @@ def test_every_wrong_argument_is_refused_by_its_name(online):
     assert socket.read(4) == b"ping"
 
 
+@pytest.mark.parametrize("extra", [{"t\u00e4xt": 1}, {"item": 1.5}, {"item": "t\u00e4xt"}, {7: 1}])
+def test_a_wrong_item_of_other_firmware_is_refused_before_a_byte_is_sent(online, extra):
+    world, context, _ = online
+    context.extra = extra
+    sent = len(world.uart.sent)
+    with pytest.raises((TypeError, ValueError), match="item"):
+        context.connect(w.HOST, 8883)
+    assert len(world.uart.sent) == sent
+
+
 IN_VM = """
 import bg95, wrong_arguments as wrong
 class Counted(UART):

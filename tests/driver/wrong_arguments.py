@@ -89,6 +89,9 @@ def calls(bg95, modem, context, socket):
             "uart": "thing", "pwrkey": "thing?", "status": "thing?", "dtr": "thing?",
             "baudrate": "number?", "sockets": "number", "pdp_ctx_id": "number",
         }),
+        ("install", bg95.install, {"modem": modem, "ctx": context}, {
+            "modem": "thing", "ctx": "thing", "timer": "thing?",
+        }),
         ("Modem.active", modem.active, {}, {"on": "switch?"}),
         ("Modem.connect", modem.connect, connect, {
             "apn": "text", "user": "text", "password": "text", "auth": "number?", "pin": "text?",
