@@ -94,11 +94,12 @@ class Certificates:
         """What the module has to trust."""
         return self._ca.public_bytes(serialization.Encoding.PEM)
 
-    def context(self, san: str | None) -> SSL.Context:
-        """A TLS server's context: the host as CN, `san` as its alternative name."""
+    def context(self, san: str | None, method: int = SSL.TLS_SERVER_METHOD) -> SSL.Context:
+        """A server's context: the host as CN, `san` as its alternative name."""
         key = ec.generate_private_key(ec.SECP256R1())
-        context = SSL.Context(SSL.TLS_SERVER_METHOD)
-        context.set_max_proto_version(SSL.TLS1_2_VERSION)  # at-commands.md 1.1
+        context = SSL.Context(method)
+        if method == SSL.TLS_SERVER_METHOD:
+            context.set_max_proto_version(SSL.TLS1_2_VERSION)  # at-commands.md 1.1
         context.use_certificate(self._certificate(self._host, key, san))
         context.use_privatekey(key)
         context.add_extra_chain_cert(self._ca)  # so that whoever probes learns it
