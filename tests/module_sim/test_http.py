@@ -77,6 +77,14 @@ def test_urls(url, answer):
     assert host.command("AT+QHTTPURL?") == shown + b"\r\nOK\r\n"
 
 
+def test_the_url_is_in_no_trace(tmp_path):
+    host = attached(SimOptions(trace=tmp_path / "trace"))
+    set_url(host, "https://me:s3cret@example.com/")
+    assert b"s3cret" in host.command("AT+QHTTPURL?")
+    host.module.shut()
+    assert "s3cret" not in (tmp_path / "trace").read_text()
+
+
 def test_a_url_that_does_not_come_or_is_broken_off():
     host = with_server()
     host.command("AT+QHTTPURL=20,5", b"CONNECT\r\n")

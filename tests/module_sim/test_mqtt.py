@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bg95_host.module_sim import SimOptions
+from bg95_host.module_sim.view import snapshot
 
 from .memory_servers import CONNECT, DISCONNECT, PINGREQ, PUBLISH, SUBSCRIBE, Broker
 from .world import ADDRESS, HOST, attached
@@ -61,11 +62,19 @@ def test_settings_are_each_clients_own_and_lost_at_a_restart():
     assert b'"keepalive",120' in host.command('AT+QMTCFG="keepalive",3')
 
 
-def test_the_device_secret_is_in_no_trace(tmp_path):
+def test_secrets_and_messages_are_in_no_trace(tmp_path):
     trace = tmp_path / "trace"
     host = attached(SimOptions(trace=trace))
     host.command('AT+QMTCFG="aliauth",0,"prod1","dev1","s3cret"')
+    assert b"s3cret" in host.command('AT+QMTCFG="aliauth",0')
     host.command('AT+QMTCFG="keepalive",0,55')
+    host.net.peers[ADDRESS, 1883] = broker = Broker()
+    host.command("AT+QIACT=1")
+    opened(host)
+    host.command('AT+QMTCONN=0,"me","you","s3cret"', b"+QMTCONN: 0,0,0\r\n")
+    host.command('AT+QMTPUBEX=0,0,0,0,"a","s3cret"')
+    broker.say(b"s3cret")
+    host.run(1)
     host.module.shut()
     text = trace.read_text()
     assert "s3cret" not in text
@@ -88,6 +97,15 @@ def test_commands_in_the_wrong_state_are_refused():
     assert host.command("AT+QMTDISC=0", b"+QMTDISC: 0,0\r\n").startswith(b"\r\nOK\r\n")
     refused(host, *talk, "AT+QMTCLOSE=0")  # AT+QMTDISC closes as well
     assert host.broker.kinds() == [CONNECT, DISCONNECT]
+
+
+def test_the_view_shows_clients_beside_sockets():
+    host = connected(2)
+    host.command('AT+QMTPUBEX=2,0,0,0,"a","b"', b"+QMTPUB: 2,0,0\r\n")
+    (seen,) = snapshot(host.module, "here").connections
+    assert (seen.owner, seen.kind, seen.peer) == ("MQTT client 2", "TCP", f"{HOST}:1883")
+    assert seen.sent == sum(map(len, host.broker.got)) + 6
+    assert seen.received == 4
 
 
 def test_six_clients_at_once():

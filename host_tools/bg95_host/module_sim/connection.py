@@ -53,6 +53,8 @@ class Connection:
         self.state = State.OPENING
         self.address = host
         self.local_port = 0
+        self.bytes_sent = 0
+        self.bytes_total = 0  # received
         self.opened = Signal()  # value: 0 or the error code
         self._link: Link | None = None
         self._tls: TlsSession | None = None
@@ -193,6 +195,7 @@ class Connection:
 
     def _deliver(self, data: bytes) -> None:
         self._m.payload("in", len(data))
+        self.bytes_total += len(data)
         self.on_data(data)
 
     def link_closed(self, reason: str) -> None:
@@ -269,6 +272,7 @@ class Connection:
         if self.state is not State.CONNECTED or self._link is None:
             return False
         self._m.payload("out", len(data))
+        self.bytes_sent += len(data)
         if self._tls is None:
             self._link.send(data)
             return True

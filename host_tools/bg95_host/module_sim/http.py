@@ -92,7 +92,7 @@ class _HttpConnection(Connection):
 
     @property
     def label(self) -> str:
-        return f"HTTP client, {super().label}"
+        return "HTTP client"
 
     def on_opened(self, code: int) -> None:
         self._exchange.opened(OPEN_ERRORS.get(code, CONNECT_ERROR) if code else 0)

@@ -284,13 +284,17 @@ class Command:
         secrets = {
             each.name for _, fields in self.handlers.values() for each in fields if each.secret
         }
-        if not secrets or form is Form.TEST:
+        if form is Form.TEST or not (secrets or self.secret_after):
             return text
         head = f"{self.name}: "
         try:
             params = parse_parameters(text.removeprefix(head))
         except LineError:
             params = ()
+        first = params[0] if params else None
+        if self.secret_after:
+            listed = first is not None and first.text.lower() in self.secret_after
+            return f"{head}{_shown(first, secret=False)},***" if listed else text
         if len(params) != len(self.answer):
             return f"{head}***"
         words = zip(params, self.answer, strict=True)

@@ -43,8 +43,6 @@ class Socket(Connection):
         self.server_id = client_id  # for an incoming connection, its listener
         self.received = bytearray()
         self.bytes_read = 0
-        self.bytes_total = 0
-        self.bytes_sent = 0
         self.urc_armed = True
         self._datagrams: deque[int] = deque()  # sizes, where trait datagrams keeps them apart
         self._transparent = False  # owns the port right now
@@ -100,7 +98,6 @@ class Socket(Connection):
     # -- to the host ---------------------------------------------------------------------------
 
     def on_data(self, data: bytes) -> None:
-        self.bytes_total += len(data)
         if self._transparent:
             self._m.trace("module", len=len(data))
             self._m.transmit(data)
@@ -171,12 +168,6 @@ class Socket(Connection):
         return data
 
     # -- from the host -------------------------------------------------------------------------
-
-    def send(self, data: bytes) -> bool:
-        sent = super().send(data)
-        if sent:
-            self.bytes_sent += len(data)
-        return sent
 
     def enter_transparent(self) -> None:
         """The port is ours: what was buffered goes out first (spec 1.4.3)."""

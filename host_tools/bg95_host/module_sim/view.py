@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from .connection import Connection as AnyConnection
 from .core import Module
+from .sockets import Socket
 
 
 @dataclass(frozen=True)
 class Connection:
-    """One client ID in use."""
+    """One connection: a client ID in use, an MQTT client or the HTTP client."""
 
-    client_id: int
+    owner: str
     kind: str
     peer: str
     state: str
@@ -43,28 +45,29 @@ MODES = ("buffer", "push", "transparent")
 
 def snapshot(module: Module, path: str) -> Snapshot:
     """Look at a module. Call it where the module runs."""
-    active = [str(cid) for cid, context in module.pdp.items() if context.active]
-    connections = tuple(
-        Connection(
-            socket.client_id,
-            f"SSL context {socket.ssl_ctx_id}" if socket.is_ssl else socket.protocol.upper(),
-            f"{socket.host}:{socket.port}",
-            socket.state.name.lower(),
-            MODES[socket.mode],
-            socket.bytes_sent,
-            socket.bytes_total,
-            len(socket.received),
-        )
-        for _client_id, socket in sorted(module.sockets.items())
-    )
+    active = [str(cid) for cid, context in module.pdp.items() if context.up]
     return Snapshot(
         path,
         module.power.state.value,
         "registered" if module.radio.registered else "not registered",
         ", ".join(active) or "none",
         f"{module.rtc.local(module.now):%Y-%m-%d %H:%M:%S}",
-        connections,
+        tuple(_seen(each) for each in module.connections()),
         dict(module.counters),
+    )
+
+
+def _seen(one: AnyConnection) -> Connection:
+    socket = isinstance(one, Socket)
+    return Connection(
+        str(one.client_id) if socket else one.label,
+        one.protocol.upper() if one.ssl_ctx_id is None else f"SSL context {one.ssl_ctx_id}",
+        f"{one.host}:{one.port}",
+        one.state.name.lower(),
+        MODES[one.mode] if socket else "",
+        one.bytes_sent,
+        one.bytes_total,
+        len(one.received) if socket else 0,
     )
 
 
@@ -75,7 +78,7 @@ def render(snapshots: Sequence[Snapshot]) -> RenderableType:
     )
     sockets = Table(
         "module",
-        "ID",
+        "client",
         "kind",
         "peer",
         "state",
@@ -97,7 +100,7 @@ def render(snapshots: Sequence[Snapshot]) -> RenderableType:
             str(count("urcs", 0)),
         )
         for one in each.connections:
-            cells = (one.client_id, one.kind, one.peer, one.state, one.mode)
+            cells = (one.owner, one.kind, one.peer, one.state, one.mode)
             numbers = (one.sent, one.received, one.unread)
             sockets.add_row(each.path, *map(str, cells), *(f"{number:,}" for number in numbers))
     return Group(modules, sockets)

@@ -65,7 +65,8 @@ QHTTPURL = _command("URL", "(1-700),(1-65535)")
 @QHTTPURL.read
 def qhttpurl_read(m: Module) -> Iterator[str]:
     if m.http.url:
-        yield f"+QHTTPURL: {m.http.url}"
+        m.trace("module", len=len(m.http.url), note="the URL")  # it may hold a password
+        yield Raw(f"\r\n+QHTTPURL: {m.http.url}\r\n".encode("latin-1"))
 
 
 @QHTTPURL.write(Int("URL_length", 1, 700), SECONDS)

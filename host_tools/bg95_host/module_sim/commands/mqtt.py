@@ -263,7 +263,7 @@ def _typed(m: Module) -> Iterator[Any]:
 QMTPUBEX = _command("PUBEX", "(0-5),(0-65535),(0-2),(0,1),<topic>,<msg>", max_time=15)
 
 
-@QMTPUBEX.write(*_PUBLISHED, Text("msg", MOST_IN_LINE))
+@QMTPUBEX.write(*_PUBLISHED, Text("msg", MOST_IN_LINE, secret=True))
 def qmtpubex(
     m: Module, index: int, message_id: int, qos: int, retain: int, topic: str, text: str
 ) -> None:
