@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
 from bg95_host import mpy, toml_file
 from bg95_host.errors import ToolError
 from bg95_host.places import BOARDS
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 
 def _known(arch: str) -> str:
@@ -114,16 +111,7 @@ def load(name: str) -> Board:
         raise ToolError(f"there is no board {name!r}; choose one of {', '.join(names())}")
     file = BOARDS / name / "board.toml"
     try:
-        return Board(**toml_file.read(file), name=name, folder=file.parent)
-    except ValidationError as e:
-        reason = "; ".join(map(_said, e.errors()))
-    except (ValueError, TypeError) as e:
-        reason = str(e)
-    raise ToolError(f"{file} is not a valid board description: {reason}")
-
-
-def _said(error: ErrorDetails) -> str:
-    """The key, and what is wrong with it."""
-    key = ".".join(map(str, error["loc"]))
-    reason = error["msg"].removeprefix("Value error, ")
-    return f"{key}: {reason}" if key else reason
+        facts = toml_file.read(file)
+        return toml_file.checked(Board, {**facts, "name": name, "folder": file.parent})
+    except (ValueError, OSError) as e:
+        raise ToolError(f"{file} is not a valid board description: {e}") from e

@@ -76,7 +76,10 @@ def deploy(
         firmware = inspect(link)
         known = find_board(board, firmware)
         wanted = build(known, firmware.arch, app, files)
-        report = _synchronise(link, firmware, known, wanted, progress)
+        try:
+            report = _synchronise(link, firmware, known, wanted, progress)
+        except BoardException as e:
+            raise link.failed(e) from e
         _check_import(link)
         if reset:
             _start_app(link)
@@ -105,12 +108,10 @@ print(json.dumps(found))
 def _check_import(link: BoardLink) -> None:
     """DeployError where `import bg95` does not take what was put there: others come first on sys.path."""
     try:
-        found = link.ask(_IMPORT.format(package=PACKAGE_DIR), str)
+        found = link.decoded(link.execute(_IMPORT.format(package=PACKAGE_DIR)), str)
     except BoardException as e:
-        last = str(e).splitlines()[-1]
-        raise DeployError(
-            f"the files are on the board, but `import bg95` there fails: {last}"
-        ) from e
+        said = f"the files are on the board, but `import bg95` there fails: {e.last}"
+        raise DeployError(said) from e
     if found.startswith(f"{PACKAGE_DIR}/"):
         return
     if not found.startswith("/"):
@@ -355,7 +356,7 @@ def _copy(link: BoardLink, files: dict[str, bytes], progress: Progress | None) -
             raise _no_space(link, total, 0) from e
         raise DeployError(f"the board cannot store {e}: it still has the driver it had") from e
     except (BoardError, KeyboardInterrupt) as e:
-        raise _cut_short(e, "copying: the board still has the driver it had") from e
+        raise _cut_short(link, e, "copying: the board still has the driver it had") from e
 
 
 def _make_folders(link: BoardLink, path: str) -> None:
@@ -373,14 +374,16 @@ def _switch(
     try:
         link.execute(_SWITCH.format(changed=changed, new=_NEW, stale=stale, package=PACKAGE_DIR))
         _verify(link, {path: wanted[path] for path in changed})
-    except (BoardError, KeyboardInterrupt) as e:
+    except (BoardError, BoardException, KeyboardInterrupt) as e:
         where = "the new files took their places: the board may hold some old and some new ones"
-        raise _cut_short(e, where) from e
+        raise _cut_short(link, e, where) from e
 
 
-def _cut_short(by: BaseException, where: str) -> DeployError:
+def _cut_short(link: BoardLink, by: BaseException, where: str) -> DeployError:
     if isinstance(by, KeyboardInterrupt):
         return DeployStopped(f"stopped while {where}; deploy again before using it")
+    if isinstance(by, BoardException):
+        by = link.failed(by)
     return DeployError(f"{by} while {where}; connect it and deploy again")
 
 

@@ -190,9 +190,8 @@ class ThroughBoard(ModuleLink):
             self._link.execute(_SETUP)
         except BoardException as error:
             self._link.__exit__(None, None, None)
-            last = str(error).splitlines()[-1]
             raise ToolError(
-                f"the board on {self._link.port} cannot run the driver ({last}): "
+                f"the board on {self._link.port} cannot run the driver ({error.last}): "
                 "put it there with `bg95 deploy`"
             ) from error
         except BaseException:
@@ -239,8 +238,7 @@ class ThroughBoard(ModuleLink):
         try:
             return self._link.execute(statement)
         except BoardException as error:
-            last = str(error).splitlines()[-1]
-            raise ToolError(f"the board on {self._link.port} failed: {last}") from error
+            raise self._link.failed(error) from error
 
     def _ask(self, call: str, *args: object) -> Any:
         """Call something on the board with literals, or with a `_There`."""

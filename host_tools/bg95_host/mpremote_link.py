@@ -39,6 +39,11 @@ class BoardError(ToolError):
 class BoardException(Exception):
     """A program on the board raised; `str()` is the board's traceback."""
 
+    @property
+    def last(self) -> str:
+        """Its last line, which names the exception."""
+        return (str(self).splitlines() or ["?"])[-1]
+
 
 def resolve_port(port: str) -> str:
     """What pyserial opens for a port as `mpremote connect` takes it.
@@ -149,7 +154,14 @@ class BoardLink:
 
     def ask(self, program: str, kind: Any = Any) -> Any:
         """Run a short program that prints JSON last; that value, which must be of the type `kind`."""
-        return self.decoded(self.execute(program), kind)
+        try:
+            return self.decoded(self.execute(program), kind)
+        except BoardException as e:
+            raise self.failed(e) from e
+
+    def failed(self, error: BoardException) -> BoardError:
+        """What to tell of a program of these tools that ended in an exception there."""
+        return BoardError(f"the board on {self.port} failed ({error.last})")
 
     def decoded(self, printed: str, kind: Any = Any) -> Any:
         """The JSON in the last line of what a program printed; BoardError where it is not of that type."""
@@ -180,7 +192,8 @@ class BoardLink:
                 on_output(data)
 
         with self._translated():
-            self.transport.exec_raw_no_follow(program)
+            with contextlib.redirect_stdout(io.StringIO()):  # mpremote prints what it cannot use
+                self.transport.exec_raw_no_follow(program)
             try:
                 _, error = self.transport.follow(silence_s, consume)
             except KeyboardInterrupt:

@@ -82,6 +82,11 @@ def test_the_report_of_the_default_module_has_nothing_to_say(probed):
         ("version = 1\nmore = 1\n[traits]\n", "of this version"),
         ('version = 1\n[traits]\nboot_s = "soon"\n', "a number"),
         ("a = = 1", "not a profile"),
+        (f"a = {'[' * 5000}", "not a profile: it is nested too deeply"),
+        ("version = 1\nidentity = 7\n[traits]\n", "identity: "),
+        ("version = 1\ntraits = 7\n", "traits: "),
+        ("version = 1\n[traits]\n[times]\nAT = 7\n", "times.AT"),
+        ('version = 1\n[traits]\n[times.AT]\nmedian_ms = "x"\n', "times.AT.median_ms: "),
     ],
 )
 def test_what_is_no_profile_is_refused_in_one_sentence(content, why, tmp_path):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import serial
+from mpremote.transport import TransportError
 from rigs.conftest import ScriptedModule
 from rigs.terminal import PATIENCE_S, Terminal
 from serial.tools.list_ports_common import ListPortInfo
@@ -381,6 +382,27 @@ def test_rubbish_from_a_board_is_one_sentence(prints, said, rig, monkeypatch):
     with pytest.raises(BoardError, match=said) as error:
         deploy(rig.port)
     assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize("helper", ["_INSPECT", "_HELPERS", "_SWITCH"])
+def test_what_fails_on_the_board_is_one_sentence(helper, blank, firmware, monkeypatch):
+    monkeypatch.setattr(f"bg95_host.deploy.{helper}", "raise OSError(5)")
+    with pytest.raises(ToolError, match=r"the board on .* failed \(OSError: \[Errno 5\] EIO\)"):
+        deploy(blank.port)
+
+
+def test_what_the_board_says_out_of_turn_is_not_printed(rig, capsys, monkeypatch):
+    """mpremote prints it where its raw paste is answered by rubbish."""
+    with BoardLink(rig.port) as link:
+
+        def talk(_command):
+            print("b'??'")
+            raise TransportError("could not enter raw repl")
+
+        monkeypatch.setattr(link.transport, "exec_raw_no_follow", talk)
+        with pytest.raises(BoardError, match="could not enter raw repl"):
+            link.execute("pass")
+    assert capsys.readouterr() == ("", "")
 
 
 def inspected(rig, monkeypatch, board=None, **facts):

@@ -81,7 +81,7 @@ class Bench:
         try:
             self._link.run(program, printed.extend)
         except BoardException as error:
-            raise BenchError(f"the board failed: {str(error).splitlines()[-1]}") from error
+            raise BenchError(f"the board failed: {error.last}") from error
         except BoardError:
             self._rig.check()  # it may know better
             raise

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import tomli
 import tomli_w
+from pydantic import ConfigDict
 
+from bg95_host import toml_file
 from bg95_host.errors import ToolError
 from bg95_host.module_sim.traits import TRAITS, Traits
 
@@ -36,6 +37,8 @@ class Timing:
 class Profile:
     """What is known of a module: identity without IMEI and numbers, traits with evidence, texts, times."""
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
     identity: dict[str, str] = field(default_factory=dict)
     traits: dict[str, Any] = field(default_factory=dict)
     evidence: dict[str, list[str]] = field(default_factory=dict)
@@ -61,18 +64,17 @@ class Profile:
 def read(file: Path) -> Profile:
     """Read a profile; ToolError says what is wrong with the file."""
     try:
-        facts = tomli.loads(file.read_text(encoding="utf-8"))
+        facts = toml_file.read(file)
     except OSError as error:
         raise ToolError(f"{file} cannot be read: {error.strerror}") from error
-    except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ToolError(f"{file} is not a profile: {error}") from error
-    if facts.pop("version", None) != VERSION or not isinstance(facts.get("traits"), dict):
+    if facts.pop("version", None) != VERSION or "traits" not in facts:
         raise ToolError(f"{file} is not a profile; make one with `bg95 probe`")
-    times = {name: Timing(**timing) for name, timing in facts.pop("times", {}).items()}
     try:
-        profile = Profile(**facts, times=times)
+        profile = toml_file.checked(Profile, facts)
         Traits(profile.traits)
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise ToolError(f"{file} is not a profile of this version: {error}") from error
     return profile
 
