@@ -132,6 +132,29 @@ def test_nginx_serves_a_file_to_a_client_with_a_certificate(trusting, ca, tmp_pa
         assert trusting.read_exactly(len(content)) == content
 
 
+def test_a_connection_starts_from_the_local_port_that_is_asked_for(live):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_server(("127.0.0.1", 0)) as probe,
+    ):
+        wanted, port = probe.getsockname()[1], server.getsockname()[1]
+        probe.close()  # free from now on, and nobody else is told
+        for _ in range(2):  # a device does not wait for TIME_WAIT
+            live.command(f'AT+QIOPEN=1,4,"TCP","127.0.0.1",{port},{wanted},0', b"+QIOPEN: 4,0\r\n")
+            client, (_address, its_port) = server.accept()
+            assert its_port == wanted
+            assert live.command("AT+QISTATE=1,4").split(b",")[4] == b"%d" % wanted
+            live.command("AT+QICLOSE=4")
+            client.close()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(20)
+        port = server.getsockname()[1]
+        live.command(f'AT+QIOPEN=1,4,"UDP","127.0.0.1",{port},{wanted},0', b"+QIOPEN: 4,0\r\n")
+        live.command('AT+QISENDEX=4,"6869"', b"SEND OK\r\n")
+        assert server.recvfrom(10) == (b"hi", ("127.0.0.1", wanted))
+
+
 def test_a_client_of_this_machine_reaches_a_listener(live):
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]  # free a moment ago, and nobody else is told

@@ -53,6 +53,7 @@ class Connection:
         self.state = State.OPENING
         self.address = host
         self.local_port = 0
+        self.wanted_port = 0  # the local one; 0: any
         self.bytes_sent = 0
         self.bytes_total = 0  # received
         self.opened = Signal()  # value: 0 or the error code
@@ -105,7 +106,9 @@ class Connection:
 
     def _connect(self) -> None:
         self._m.trace("net", text=f"connect {self.protocol} {self.address}:{self.port}")
-        self._link = self._m.net.connect(self.protocol, self.address, self.port, self)
+        self._link = self._m.net.connect(
+            self.protocol, self.address, self.port, self, self.wanted_port
+        )
 
     def link_up(self, local_port: int) -> None:
         """The transport stands (LinkEvents)."""

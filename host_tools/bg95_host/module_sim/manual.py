@@ -184,7 +184,9 @@ class MemoryNet:
         literal = [host] if host.replace(".", "").isdigit() or ":" in host else []
         self.later(lambda: done(self.names.get(host, literal)))
 
-    def connect(self, kind: str, address: str, port: int, events: LinkEvents) -> MemoryLink:
+    def connect(
+        self, kind: str, address: str, port: int, events: LinkEvents, local_port: int = 0
+    ) -> MemoryLink:
         peer = self.peers.get((address, port))
         link = MemoryLink(self, peer or Peer(), events)
         self.links.append(link)
@@ -192,10 +194,10 @@ class MemoryNet:
             self.later(lambda: events.link_failed("connection refused"))
             return link
         self._port += 1
-        local_port = self._port
+        origin = local_port or self._port
 
         def up() -> None:
-            events.link_up(local_port)
+            events.link_up(origin)
             peer.connected(link)
 
         self.later(up)

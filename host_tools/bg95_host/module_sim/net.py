@@ -95,8 +95,10 @@ class Net(Protocol):
         """Look a name up."""
         ...
 
-    def connect(self, kind: str, address: str, port: int, events: LinkEvents) -> Link:
-        """Start a "tcp" or "udp" link; `events` hears how it goes."""
+    def connect(
+        self, kind: str, address: str, port: int, events: LinkEvents, local_port: int = 0
+    ) -> Link:
+        """Start a "tcp" or "udp" link, from this local port or any; `events` hears how it goes."""
         ...
 
     def listen(self, port: int, accept: Accept, done: Callable[[str], None]) -> Listener:

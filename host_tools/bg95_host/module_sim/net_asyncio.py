@@ -35,20 +35,43 @@ class AsyncioNet:
             addresses = []
         self._deliver(done, addresses)
 
-    def connect(self, kind: str, address: str, port: int, events: LinkEvents) -> AsyncioLink:
+    def connect(
+        self, kind: str, address: str, port: int, events: LinkEvents, local_port: int = 0
+    ) -> AsyncioLink:
         """Start a TCP or UDP link."""
         link = AsyncioLink(self._deliver, events, datagrams=kind == "udp")
-        self._start(self._connect(link, address, port))
+        self._start(self._connect(link, address, port, local_port))
         return link
 
-    async def _connect(self, link: AsyncioLink, address: str, port: int) -> None:
+    async def _connect(self, link: AsyncioLink, address: str, port: int, local_port: int) -> None:
         try:
-            if link.datagrams:
+            if local_port:
+                await self._connect_from(local_port, link, address, port)
+            elif link.datagrams:
                 await self._loop.create_datagram_endpoint(lambda: link, remote_addr=(address, port))
             else:
                 await self._loop.create_connection(lambda: link, address, port)
         except (OSError, OverflowError, UnicodeError) as error:
             link.failed(str(error) or type(error).__name__)
+
+    async def _connect_from(
+        self, local_port: int, link: AsyncioLink, address: str, port: int
+    ) -> None:
+        kind = socket.SOCK_DGRAM if link.datagrams else socket.SOCK_STREAM
+        bound = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
+        try:
+            bound.setblocking(False)
+            # A device opens from the same port again and again, TIME_WAIT or not.
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(("", local_port))
+            await self._loop.sock_connect(bound, (address, port))
+            if link.datagrams:
+                await self._loop.create_datagram_endpoint(lambda: link, sock=bound)
+            else:
+                await self._loop.create_connection(lambda: link, sock=bound)
+        except BaseException:
+            bound.close()
+            raise
 
     def listen(self, port: int, accept: Accept, done: Callable[[str], None]) -> AsyncioListener:
         """Listen on this machine's loopback interface: a simulated module is not a public server."""

@@ -63,7 +63,7 @@ QHTTPURL = _command("URL", "(1-700),(1-65535)")
 
 
 @QHTTPURL.read
-def qhttpurl_read(m: Module) -> Iterator[str]:
+def qhttpurl_read(m: Module) -> Iterator[Any]:
     if m.http.url:
         m.trace("module", len=len(m.http.url), note="the URL")  # it may hold a password
         yield Raw(f"\r\n+QHTTPURL: {m.http.url}\r\n".encode("latin-1"))

@@ -54,6 +54,7 @@ def qiopen(
         if not port:
             raise TcpipError(552)
         socket = Socket(m, client_id, pdp_id, host, port, mode, protocol=kind.lower())
+        socket.wanted_port = local
     result = yield from open_socket(m, socket)
     return result
 
