@@ -416,7 +416,8 @@ class Modem:
 
     def power_saving(self, tau_s, active_s=10):
         """Ask the network for PSM (AT+CPSMS): off between periodic updates every `tau_s` seconds, reachable for
-        `active_s` after each use. tau_s None: off. Everything is set up anew after each PSM cycle. Blocks.
+        `active_s` after each use. tau_s None: off. The module keeps it over a restart (AT 6.7); everything else is set
+        up anew after each PSM cycle. Blocks.
         """
         from . import lowpower
 
@@ -424,7 +425,7 @@ class Modem:
 
     def edrx(self, cycle_s, act=4):
         """Ask for eDRX (AT+CEDRXS) with a cycle of at least `cycle_s` seconds (5.12 to 10485.76); None: off.
-        act: 4 Cat M1, 5 Cat NB. Blocks.
+        act: 4 Cat M1, 5 Cat NB. The module keeps it over a restart (AT 6.11). Blocks.
         """
         from . import lowpower
 

@@ -328,18 +328,27 @@ def test_two_pdp_contexts_side_by_side(authority):
     assert world.modem.isconnected()
 
 
-def test_losing_the_pdp_context_delivers_what_is_left_then_names_it(authority):
+@pytest.mark.parametrize("fault", ["pdp_loss=1", "urc=+CPIN: NOT READY"])
+def test_losing_the_network_delivers_what_is_left_then_names_it(authority, fault):
+    """Also where AT+QSIMDET tells of a SIM that is gone, and nothing else does (at-commands 2.2.1)."""
     world = w.World()
     server = world.serve(8883, authority.server(w.HOST))
     sock = world.up(authority).connect(w.HOST, 8883)
+    sock.settimeout(5)
     server.say(b"last words")
     world.sleep(0.1)
-    world.host.module.faults.add("pdp_loss=1")
+    world.host.module.faults.add(fault)
     world.sleep(0.1)
     assert sock.read(10) == b"last words"
     with pytest.raises(bg95.DisconnectedError, match="connect"):
         sock.read(1)
-    sock.close()
+
+
+def test_a_pdp_context_that_was_lost_is_deactivated_once(authority):
+    world = w.World()
+    world.up(authority)
+    world.host.module.faults.add("pdp_loss=1")
+    world.sleep(0.1)
     sent = len(world.uart.sent)
     world.modem.connect("iot.apn")
     assert world.modem.isconnected()
@@ -350,21 +359,6 @@ def test_losing_the_pdp_context_delivers_what_is_left_then_names_it(authority):
     sent = len(world.uart.sent)
     world.modem.connect("iot.apn")
     assert b"AT+QIDEACT" not in world.uart.sent[sent:]
-
-
-def test_a_sim_that_is_gone_takes_the_connections_along(authority):
-    """Where AT+QSIMDET tells of it, and nothing else does (at-commands 2.2.1)."""
-    world = w.World()
-    server = world.serve(8883, authority.server(w.HOST))
-    sock = world.up(authority).connect(w.HOST, 8883)
-    server.say(b"last words")
-    world.sleep(0.1)
-    world.host.module.faults.add("urc=+CPIN: NOT READY")
-    world.sleep(0.1)
-    sock.settimeout(5)
-    assert sock.read(10) == b"last words"
-    with pytest.raises(bg95.DisconnectedError, match="connect"):
-        sock.read(1)
 
 
 def test_dns_servers_are_shown_and_set():

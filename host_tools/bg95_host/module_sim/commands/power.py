@@ -85,7 +85,8 @@ def _set_psm(
         return None
     wanted = (tau or m.psm.tau, active or m.psm.active)
     try:
-        psm_tau_seconds(wanted[0]), psm_active_seconds(wanted[1])
+        psm_tau_seconds(wanted[0])
+        psm_active_seconds(wanted[1])
     except ValueError:
         raise command.parameter_error(m) from None
     m.psm.psm, (m.psm.tau, m.psm.active) = 1, wanted
