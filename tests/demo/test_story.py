@@ -18,7 +18,12 @@ from bg95_host.testbed import servers
 from bg95_host.testbed.pki import Authority
 
 SIZE = 8192
-QUICK = {"boot_s": 0.2, "status_s": 0.1, "boot_urc_gap_s": 0}  # a module that starts at once
+QUICK = {
+    "boot_s": 0.2,
+    "status_s": 0.1,
+    "boot_urc_gap_s": 0,
+    "registration_s": 0.1,
+}  # a module that starts at once
 
 
 def run_with(options: Options, on_progress) -> tuple[Demo, list[str]]:

@@ -347,7 +347,7 @@ class Key:
 
 def test_vbat_may_be_cut_when_switching_off_is_over():
     """AT 2.11: 1 s after STATUS went low."""
-    world = w.World(pins=True)
+    world = w.World(pins=True, traits={"power_down_s": 0.3})
     world.modem.active(True)
     start = world.host.now
     world.modem.power_off()
@@ -491,7 +491,7 @@ def test_keeping_a_rate_keeps_the_echo_that_tells_of_restarts():
 
 @pytest.mark.parametrize("status", [True, False])
 def test_after_a_psm_cycle_the_key_wakes_it_at_once(status):
-    world = w.World(pins=True)
+    world = w.World(pins=True, traits={"registration_s": 0.0})
     if not status:
         world.modem.status_pin = None
     world.modem.active(True)

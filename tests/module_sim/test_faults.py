@@ -340,6 +340,7 @@ def test_the_stack_dies_after_so_many_opens_until_a_restart():
     host.command("AT+CFUN=1,1")
     host.wait_for(b"+CFUN: 1\r\n")
     host.command("ATE0")
+    host.run(2)  # it registers
     open_socket(host)
 
 

@@ -159,7 +159,7 @@ class Player:
         opens = [each.send[:11] for each in rows if b"OPEN=" in each.send]
         self.plain = b"AT+QSSLOPEN" not in opens and bool(opens)
         self.mqtt = b"AT+QMTOPEN=" in opens
-        chosen = dict(traits)
+        chosen = {"registration_s": 0.0, **traits}
         for word in self.given:
             chosen |= GIVEN_TRAITS.get(word, {})
             if word.startswith("SIM asks for "):

@@ -226,6 +226,15 @@ def escaped(host):
     host.run(1)
 
 
+def registration(host):
+    """When it is registered again, once the radio was off."""
+    host.command("AT+CFUN=4")
+    host.command("AT+CREG=1")
+    said(host, b"AT+CFUN=1\r", 0.1)
+    host.wait_for(b"+CREG: 1\r\n")
+    return round(host.now, 1)
+
+
 def idle_again(host):
     host.command("AT+QIACT=1")
     host.command("AT+QCSCON=1")
@@ -289,6 +298,10 @@ EFFECTS = [
     ("pdpdeact_after_power_down", True, power_down),
     ("psm_granted", False, psm),
     ("sleep_loses_input", False, asleep),
+    ("registration_s", 20.0, registration),
+    ("operator", "Other Net", lambda host: said(host, b"AT+COPS?\r")),
+    ("plmn", "26201", lambda host: said(host, b"AT+COPS=3,2;+COPS?\r")),
+    ("revision", "BG95M3LAR02A04", lambda host: said(host, b"AT+CGMR\r")),
     ("act", 7, lambda host: said(host, b"AT+COPS?\r")),
     ("network_scan_s", 100.0, time_of("AT+COPS=?")),
     ("pdp_deactivation_s", 30.0, time_of("AT+QIDEACT=1")),

@@ -111,6 +111,8 @@ class Module:
         self.profile.cmee = self.traits.factory_cmee
         self.radio = Radio(
             self.card.asks_for,
+            self.traits.operator,
+            self.traits.plmn,
             commands.qcfg.in_force(self),
             bool(self.nv.simdet[0]),
             bool(self.nv.simstat),

@@ -43,7 +43,10 @@ class Power:
         """The module was switched on long ago: no boot URCs."""
         self.state = PowerState.ON
         self._m.drive_pin("STATUS", 1)
-        self.search_network()
+        chosen = self._m.options.traits.get(
+            "registration_s", 0.0
+        )  # else it was registered long ago, too
+        self.search_network(self._m.options.registered_after_s or float(chosen))
 
     def key_changed(self, name: str, level: int) -> None:
         """PWRKEY or RESET_N went low (pressed) or high (released)."""
@@ -83,11 +86,11 @@ class Power:
         words = [word for word in listed if word]
         for i, word in enumerate(words):
             m.after(i * m.traits.boot_urc_gap_s, lambda word=word: m.urc(word))
-        self.search_network()
+        self.search_network(m.options.registered_after_s or None)
 
-    def search_network(self) -> None:
-        """Look for a network to register with."""
-        wait = self._m.options.registered_after_s
+    def search_network(self, seconds: float | None = None) -> None:
+        """Look for a network to register with; it takes so long, or as long as trait registration_s says."""
+        wait = self._m.traits.registration_s if seconds is None else seconds
         if wait:
             self._m.after(wait, self._m.register)
         else:

@@ -204,18 +204,22 @@ class Radio:
     """SIM and registration as the network tells it (spec 2.2, 2.3)."""
 
     sim: str  # "", "READY", "SIM PIN", ...
+    operator: str  # trait operator
+    plmn: str  # trait plmn
     chosen: dict[str, tuple[Any, ...]] = field(default_factory=dict)  # AT+QCFG, as it counts now
     detects_card: bool = False  # AT+QSIMDET as it was at the start
     reports_card: bool = False  # AT+QSIMSTAT as it was at the start
     functionality: int = 1
     registered: bool = False
     attached: bool = True
-    operator: str = "Example Net"
-    short_operator: str = "Example"
-    plmn: str = "00101"
     tac: str = "1A2B"
     cell: str = "01A2D101"
     rssi: int = 20
     reports_rrc: bool = False  # AT+QCSCON
     rrc: bool = False  # a radio connection stands
     last_traffic: float = 0.0
+
+    @property
+    def short_operator(self) -> str:
+        """The first word of its name."""
+        return self.operator.partition(" ")[0]

@@ -108,11 +108,12 @@ TRAITS: dict[str, Trait] = {
             "URCs after power-on, in order, separated by |; empty: none",
             "2.13",
         ),
+        Trait("revision", "", "what AT+CGMR answers; empty: that of the model", "2.1"),
         Trait("boot_s", 2.5, "from PWRKEY to a listening UART", "2.12"),
         Trait("status_s", 2.1, "from PWRKEY to STATUS high", "2.12"),
         Trait("boot_urc_gap_s", 0.1, "between two boot URCs", "2.13"),
         Trait("powered_down_urc", "POWERED DOWN", "text at the end; empty: never sent", "2.10"),
-        Trait("power_down_s", 0.3, "from AT+QPOWD's OK to POWERED DOWN (up to 60)", "2.10"),
+        Trait("power_down_s", 0.5, "from AT+QPOWD's OK to POWERED DOWN (up to 60)", "2.10"),
         Trait("pdpdeact_after_power_down", False, "pdpdeact after POWERED DOWN", "field notes"),
         Trait("urcport", "uart1", "where URCs go at first (usbat on a BG96)", "2.11"),
         Trait("psm_urc", "POWER DOWN", "text when PSM is entered", "2.10"),
@@ -135,6 +136,16 @@ TRAITS: dict[str, Trait] = {
             "2.3",
             ("home", "roaming", "denied", "searching"),
         ),
+        Trait(
+            "registration_s", 1.5, "search for a network after a start, AT+CFUN=1 or AT+COPS", "2.3"
+        ),
+        Trait(
+            "operator",
+            "Example Net",
+            "the network's long name; its first word is the short one",
+            "2.3",
+        ),
+        Trait("plmn", "00101", "the network's number: country and network code", "2.3"),
         Trait(
             "sysmode",
             "eMTC",

@@ -35,6 +35,10 @@ NEEDS = {
 NOT_PROBED = {
     "sim_pin": "a secret, and three wrong tries lock the SIM",
     "sim_puk": "a secret, and ten wrong tries are the SIM's end",
+    "revision": "which firmware it is, not how it behaves: the report begins with it",
+    "registration_s": "how the network is today, not how the module behaves",
+    "operator": "where the module is, not how it behaves",
+    "plmn": "where the module is, not how it behaves",
     "incoming_mode": "nobody out there can call the module",
     "cgact_hangs": "it would stop the module for good",
     "qprtpara": "in no document: nobody knows what it changes",

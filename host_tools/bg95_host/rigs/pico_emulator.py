@@ -31,7 +31,13 @@ if TYPE_CHECKING:
 _EMULATOR = "rp2040py"
 _VERSION = "0.3.6"  # the one whose UART model is replaced (emulator/pl011.py)
 _PROGRAM = "from bg95_host.rigs.emulator.process import main; main()"
-_BRISK = {"status_s": 0.05, "boot_s": 0.1, "boot_urc_gap_s": 0.005, "power_down_s": 0.05}
+_BRISK = {
+    "status_s": 0.05,
+    "boot_s": 0.1,
+    "boot_urc_gap_s": 0.005,
+    "power_down_s": 0.05,
+    "registration_s": 0.05,
+}
 _START_S = 120.0
 _END_S = 10.0
 

@@ -20,8 +20,8 @@ SUBREVISION = "_01.012.01.012"
 
 
 def revision(m: Module) -> str:
-    """The firmware revision of the model."""
-    known = REVISIONS.get(m.options.model)
+    """The firmware revision: the trait, or the model's."""
+    known = m.traits.revision or REVISIONS.get(m.options.model)
     return known or m.options.model.replace("-", "") + "LAR02A03"
 
 

@@ -135,7 +135,9 @@ def cops_read(m: Module) -> Iterator[str]:
     AsWritten("oper", default=None),
     OneOf("act", (0, 7, 8, 9), default=None),
 )
-def cops_write(m: Module, mode: int, form: int | None, oper: Param | None, act: int | None) -> None:
+def cops_write(
+    m: Module, mode: int, form: int | None, oper: Param | None, act: int | None
+) -> Iterator[Any]:
     """Saved at once. A number without quotation marks is in no document, and some send it."""
     if oper is not None and not oper.quoted and not m.traits.unquoted_operator:
         raise COPS.parameter_error(m)
@@ -149,7 +151,8 @@ def cops_write(m: Module, mode: int, form: int | None, oper: Param | None, act: 
     m.nv.cops_mode = mode
     if mode == DEREGISTER:
         m.lose_network()
-    else:
+    elif not radio.registered:
+        yield Wait(m.traits.registration_s)
         m.register()
 
 
@@ -203,7 +206,7 @@ def cfun_write(m: Module, fun: int, rst: int) -> Final | None:
             texts = [f"+CPIN: {m.radio.sim or 'NOT READY'}", "+QUSIM: 1", "+QIND: SMS DONE"]
             for text in texts if m.radio.sim == "READY" else texts[:1]:
                 m.urc(text)
-        m.register()
+        m.power.search_network()
 
     return Final("OK", then=restored) if before != 1 else None
 

@@ -52,7 +52,7 @@ def cpin_write(m: Module, pin: Param, new_pin: Param | None) -> Final:
         more = ("+QUSIM: 1", "+QIND: SMS DONE") if m.traits.pin_boot_urcs else ()
         for text in ("+CPIN: READY", *more):
             m.urc(text)
-        m.register()
+        m.power.search_network()
 
     return Final("OK", then=unlocked)
 
@@ -138,7 +138,7 @@ def card_inserted(m: Module) -> None:
     if m.radio.detects_card:
         m.radio.sim = m.card.asks_for
         _report(m)
-        m.register()
+        m.power.search_network()
 
 
 def _report(m: Module) -> None:
