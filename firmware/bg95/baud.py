@@ -1,4 +1,4 @@
-"""The UART's rate: finding a module that was left at another one, and changing it (AT+IPR, AT 2.21). Flows only."""
+"""The UART's rate: finding a module that was left at another one, and changing it (AT+IPR, AT 3.5). Flows only."""
 
 from . import power
 from .errors import ENODEV, ModemError
@@ -22,7 +22,7 @@ def find(modem):
 
 
 def change(modem, baud, save):
-    """Flow of Modem.set_baudrate(): effective after the OK, which still comes at the old rate (AT 2.21)."""
+    """Flow of Modem.set_baudrate(): effective after the OK, which still comes at the old rate (AT 3.5)."""
     old = modem.baudrate
     yield from modem._at.run(b"AT+IPR=%d" % baud)
     modem.uart.init(baudrate=baud)

@@ -4,7 +4,7 @@ A message is put together when it is printed, so an error costs little until som
 module's own numbers live in `errtext`, which is imported only then.
 """
 
-# Module number -> POSIX errno, as pairs of (number - 400, or number + 200 below 400; errno). AT 14.1; FILE 3; SSL 4.
+# Module number -> POSIX errno, as pairs of (number - 400, or number + 200 below 400; errno). AT 23.5; FILE 4; SSL 4.
 _ERRNO = (
     b"\xcb\x01\xcc\x5f\xd2\x13\xd3\x0d\xd4\x0d\xd8\x0d\xdc\x1c\xde\x02"  # 3 4 10 11 12 16 20 22
     b"\xe6\x64\xe7\x6e\xe8\x64\x00\x16\x01\x16\x06\x16\x10\x09\x19\x16\x1a\x10"  # 30-32 400 401 406 416 425 426

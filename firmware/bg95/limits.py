@@ -12,22 +12,22 @@ ANSWER_MS = const(3000)
 PROMPT_MS = const(5000)  # SSL 2.3.3 says 300 ms to the "> "; a busy module is later (field)
 SEND_MS = const(
     120000
-)  # TCP/IP 2.1.8: "120 s, determined by the network"; SEND FAIL may be tried again for so long
+)  # TCP/IP 2.3.7: "120 s, determined by the network"; SEND FAIL may be tried again for so long
 SEND_OK_MS = const(
     7000
 )  # after the last byte; SEND OK comes at once, or the AT engine asks whether it got lost
 CLOSE_S = const(10)  # SSL 2.3.5: <close_timeout>, default 10 s; the answer comes within it
 OPEN_MS = const(150000)  # SSL 2.3.2: 150 s plus <negotiate_time> to +QSSLOPEN
-ACTIVATE_MS = const(150000)  # TCP/IP 2.1.3: AT+QIACT
-DEACTIVATE_MS = const(40000)  # TCP/IP 2.1.4: AT+QIDEACT
+ACTIVATE_MS = const(150000)  # TCP/IP 2.3.2: AT+QIACT
+DEACTIVATE_MS = const(40000)  # TCP/IP 2.3.3: AT+QIDEACT
 SIM_MS = const(5000)  # AT 5.3: AT+CPIN
-COPS_MS = const(180000)  # AT 6.1: AT+COPS
-CFUN_MS = const(15000)  # AT 2.19: AT+CFUN
-REGISTER_MS = const(150000)  # AT 12.1 flow chart: 90 s CS and 60 s PS before a restart is due
-SIM_READY_MS = const(20000)  # AT 12.1 flow chart: SIM 20 s
+COPS_MS = const(180000)  # AT 6.2: AT+COPS
+CFUN_MS = const(15000)  # AT 2.22: AT+CFUN
+REGISTER_MS = const(150000)  # TCP/IP 1.2 flow chart: 60 s PS, and 90 s CS on a BG96, then restart
+SIM_READY_MS = const(20000)  # TCP/IP 1.2 flow chart: SIM 20 s
 UPLOAD_S = const(5)  # FILE 2.4: <timeout> of AT+QFUPL, restarts with every byte
 FILE_MS = const(10000)  # FILE: a flash write or delete; the manual says 300 ms, flash takes longer
-LOOK_MS = const(1000)  # AT 12.1 flow chart: between two looks at the SIM or at the registration
+LOOK_MS = const(1000)  # TCP/IP 1.2 flow chart: between two looks at the SIM or at the registration
 # --- data mode --------------------------------------------------------------------------------
 GUARD_MS = const(1050)  # SSL 1.4: 1 s of silence before and after "+++"; 50 ms of margin
 ESCAPE_MS = const(2000)  # OK follows the second guard time of 1 s
@@ -38,8 +38,8 @@ BOOT_MS = const(30000)  # HW 3.7: UART ready 2.5 s (BG95) to 4.9 s (BG96); field
 APP_READY_MS = const(5000)  # field: APP RDY follows RDY; older firmware never sends it
 KEY_ON_MS = const(700)  # HW 3.7.1: PWRKEY low for 500 to 1000 ms
 KEY_OFF_MS = const(800)  # HW 3.7.2: PWRKEY low for 650 to 1500 ms
-OFF_MS = const(65000)  # AT 2.11: give up on POWERED DOWN after 65 s
-VBAT_MS = const(1000)  # AT 2.11: wait 1 s more before VBAT is cut
+OFF_MS = const(65000)  # AT 1.8: give up on POWERED DOWN after 65 s
+VBAT_MS = const(1000)  # AT 1.8: wait 1 s more before VBAT is cut
 PROBE_MS = const(300)  # one AT while synchronising
 # --- the driver's own ---------------------------------------------------------------------------
 ASK_MS = const(1000)  # a waiting reader asks by itself this often: recv URCs get lost (field)
@@ -90,7 +90,7 @@ def quoted(what, text, longest, kind=None):
 
     what: name for the error message; longest: limit in bytes; kind: BYTES or TEXT_OR_BYTES, else str. Raises TypeError
     for another kind; ValueError where the text is empty, longer, or holds a quote, a backslash or anything but
-    printable ASCII: none of them can be written on an AT line (AT 1.4), and none may, since a CR would end the
+    printable ASCII: none of them can be written on an AT line (AT 1.3), and none may, since a CR would end the
     command and start another.
     """
     typed(what, text, kind or str, "bytes" if kind is BYTES else "str")

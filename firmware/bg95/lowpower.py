@@ -1,4 +1,4 @@
-"""Sleeping between connections: AT+QSCLK, AT+CPSMS, AT+CEDRXS (AT 2.22, 6.13, 6.14). Flows only."""
+"""Sleeping between connections: AT+QSCLK, AT+CPSMS, AT+CEDRXS (AT 11.5, 6.7, 6.11). Flows only."""
 
 from .limits import ranged, typed
 from .power import in_step

@@ -1,4 +1,4 @@
-"""Getting on line: registration, PDP context (AT 6.1-6.4; TCP/IP 2.1.1-2.1.5). Flows only."""
+"""Getting on line: registration, PDP context (AT 6.1, 9.5, 9.8; TCP/IP 2.3.1-2.3.3). Flows only."""
 
 from time import ticks_add, ticks_diff, ticks_ms
 
@@ -22,7 +22,7 @@ _DENIED_TIMES = 5  # in a row: a network that denies may be followed by one that
 
 
 def ip_run(modem, command, ms=ANSWER_MS, prefix=None):
-    """Flow: run an SSL or TCP/IP command. Their ERROR has no number: AT+QIGETERROR knows it (TCP/IP 2.1.16)."""
+    """Flow: run an SSL or TCP/IP command. Their ERROR has no number: AT+QIGETERROR knows it (TCP/IP 2.3.17)."""
     at = modem._at
     yield from at.start(command, ms, prefix)
     lines = yield from at.wait()

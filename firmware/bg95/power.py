@@ -1,4 +1,4 @@
-"""Switching on and off, and getting in step with a module in any state (HW 3.7; AT 2.1, 2.11, 2.21). Flows only."""
+"""Switching on and off, and getting in step with a module in any state (HW 3.7; AT 1.3, 3.5, 11.1). Flows only."""
 
 from time import ticks_add, ticks_diff, ticks_ms
 
@@ -110,8 +110,8 @@ def synchronise(modem):
     at = modem._at
     if at.raw_owner is None and (yield from in_step(modem)):
         return True
-    # An earlier host left it in transparent mode or in an upload: "+++" ends both (AT 2.23; FILE 2.4). Or it left
-    # it without result codes, or with numbers for them (AT 2.4, 2.5).
+    # An earlier host left it in transparent mode or in an upload: "+++" ends both (AT 7.5; FILE 2.4). Or it left
+    # it without result codes, or with numbers for them (AT 2.14, 2.15).
     yield from pause(GUARD_MS)
     at.send(b"+++", 0, 3)
     yield from pause(ESCAPE_MS)
@@ -154,7 +154,7 @@ def echo_off(at):
 
 
 def identity(modem, command):
-    """Flow: the one line that AT+CGMM and its like answer with, which has no prefix (AT 2.1)."""
+    """Flow: the one line that AT+CGMM and its like answer with, which has no prefix (AT 2.3)."""
     for line in (yield from modem._at.run(command, others=True)):
         if line[:1].isalpha():  # no URC that nobody knows, and no noise
             return text_of(line)
@@ -189,7 +189,7 @@ def is_off(modem):
 
 
 def gone(modem):
-    """Flow: wait until the module is off and its VBAT may be cut, or has started instead, or the 65 s of AT 2.11 are
+    """Flow: wait until the module is off and its VBAT may be cut, or has started instead, or the 65 s of AT 1.8 are
     over.
     """
     deadline = ticks_add(ticks_ms(), OFF_MS)
@@ -248,7 +248,7 @@ def _told(modem, t):
     modem.first_year = max(_GPS_EPOCH, t[0] - 50)
 
 
-_GPS_EPOCH = 1980  # where a clock begins that was never set (AT 8.3)
+_GPS_EPOCH = 1980  # where a clock begins that was never set (AT 11.2)
 _MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -258,7 +258,7 @@ def _days(year, month):
 
 
 def _parse(text, local=True, first=_GPS_EPOCH):
-    """yy/MM/dd,hh:mm:ss±zz (zz: local time ahead of UTC in quarter hours, AT 8.3) as an 8-tuple in UTC. local: the
+    """yy/MM/dd,hh:mm:ss±zz (zz: local time ahead of UTC in quarter hours, AT 11.2) as an 8-tuple in UTC. local: the
     time is that of the zone; False: it is UTC already, and the zone only said besides. first: the first year that two
     digits can mean.
 

@@ -1,4 +1,4 @@
-"""What the module says of its network: signal, operator, DNS servers (AT 6.1, 6.5; TCP/IP 2.1.13). Flows only."""
+"""What the module says of its network: signal, operator, DNS servers (AT 6.2, 6.3, 6.16; TCP/IP 2.3.13). Flows only."""
 
 from . import network
 from .limits import COPS_MS, quoted, typed
@@ -22,7 +22,7 @@ def set_dns(modem, ctx, servers):
 
 
 def rssi(modem):
-    """Flow: signal strength in dBm, None where there is no signal (AT+CSQ, AT 6.5)."""
+    """Flow: signal strength in dBm, None where there is no signal (AT+CSQ, AT 6.3)."""
     level = (yield from modem._at.ask(b"AT+CSQ", "ii"))[0]
     return None if level == 99 else 2 * level - 113
 
