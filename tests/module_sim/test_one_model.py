@@ -9,7 +9,7 @@ import pytest
 from bg95_host.module_sim import SimOptions
 from bg95_host.module_sim.power import PowerState
 
-from .memory_servers import WebServer
+from .memory_servers import Broker, WebServer
 from .world import ADDRESS, attached
 
 
@@ -367,6 +367,26 @@ def test_settings_are_kept_as_they_were_written(setting, shown):
 )
 def test_settings_that_are_none(setting):
     assert module().command(f"AT+QCFG={setting}", b"\r\n") == b"\r\nERROR\r\n"
+
+
+@pytest.mark.parametrize(("enter", "seconds"), [(0, 60), (1, 10)])
+def test_power_saving_may_skip_its_active_time(enter, seconds):
+    host = module(rrc_idle_s=10.0)
+    host.command(f'AT+QCFG="psm/enter",{enter}')
+    host.command('AT+CPSMS=1,,,"00100100","00100001"')  # T3412 4 h, T3324 1 min
+    assert host.run(seconds - 1) == b""
+    assert host.run(2) == b"\r\nPOWER DOWN\r\n"
+
+
+def test_an_open_mqtt_client_keeps_the_module_awake():
+    host = module()
+    host.net.peers[ADDRESS, 1883] = Broker()
+    host.command("AT+QIACT=1")
+    host.command(f'AT+QMTOPEN=0,"{ADDRESS}",1883', b"+QMTOPEN: 0,0\r\n")
+    host.command('AT+CPSMS=1,,,"00100100","00000101"')
+    assert host.run(100) == b""
+    host.command("AT+QMTCLOSE=0", b"+QMTCLOSE: 0,0\r\n")
+    assert host.run(20) == b"\r\nPOWER DOWN\r\n"
 
 
 def test_without_pulses_urcs_leave_ri_alone():

@@ -133,7 +133,7 @@ class Power:
 
     def _save(self) -> None:
         m = self._m
-        if m.sockets or m.port.busy or self.state is not PowerState.ON:
+        if m.connections() or m.port.busy or self.state is not PowerState.ON:
             self.plan_saving(1.0)
             return
         tau = psm_tau_seconds(m.psm.tau)

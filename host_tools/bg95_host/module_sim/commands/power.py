@@ -104,7 +104,8 @@ def ask_for_saving(m: Module) -> None:
     if qcfg.of(m, "psm/urc")[0]:
         m.urc(f"+QPSMTIMER: {tau},{active}")
     if tau >= m.nv.psm_config[0]:
-        m.power.plan_saving(active)
+        skips = qcfg.of(m, "psm/enter")[0]  # T3324: sleep as soon as the radio is released
+        m.power.plan_saving(min(active, m.traits.rrc_idle_s) if skips else active)
 
 
 @CPSMS.read
