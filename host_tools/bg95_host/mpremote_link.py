@@ -28,6 +28,7 @@ _SILENCE_S = 60  # a slow board renames and hashes files for as long without a w
 _BUSY_S = 1.0  # a program that is just ending still holds the port
 _BUSY = "another program uses it; close that first"
 _SHOWN = 60  # characters of what a port says
+_SWALLOWS = "an app that catches Ctrl-C, as a bare `except:` in its loop does"
 _CTRL_C = b"\x03"
 _CTRL_D = b"\x04"
 
@@ -68,12 +69,12 @@ def resolve_port(port: str) -> str:
 
 
 class _Listener:
-    """The port while its prompt is waited for: what came is kept, and after `_NOISE_S` nothing more is taken."""
+    """The port while an end is waited for: what came is kept, and after so many seconds nothing more is taken."""
 
-    def __init__(self, port: Any) -> None:
+    def __init__(self, port: Any, seconds: float) -> None:
         self.heard = bytearray()
         self._port = port
-        self._deadline = time.monotonic() + _NOISE_S
+        self._deadline = time.monotonic() + seconds
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._port, name)
@@ -108,7 +109,7 @@ class BoardLink:
         device = resolve_port(self.port)
         self._transport = _open(device)
         port = self.transport.serial
-        listener = self.transport.serial = _Listener(port)
+        listener = self.transport.serial = _Listener(port, _NOISE_S)
         try:
             # mpremote prints what it received when no prompt came.
             with contextlib.redirect_stdout(io.StringIO()):
@@ -197,11 +198,23 @@ class BoardLink:
             try:
                 _, error = self.transport.follow(silence_s, consume)
             except KeyboardInterrupt:
-                self.transport.serial.write(_CTRL_C)
-                _, error = self.transport.follow(_READ_S, consume)
-                raise KeyboardInterrupt(_lines(error).strip()) from None
+                raise KeyboardInterrupt(_lines(self._stop(consume)).strip()) from None
         if error:
             raise BoardException(_lines(error).strip())
+
+    def _stop(self, consume: Callable[[bytes], None]) -> bytes:
+        """Send Ctrl-C; the traceback of what ran. BoardError where that goes on."""
+        port = self.transport.serial
+        port.write(_CTRL_C)
+        self.transport.serial = _Listener(port, _READ_S)
+        try:
+            return self.transport.follow(_READ_S, consume)[1]
+        except TransportError:
+            raise BoardError(
+                f"what runs on {self.port} goes on: it is {_SWALLOWS}; reset the board"
+            ) from None
+        finally:
+            self.transport.serial = port
 
     def write_file(
         self, path: str, data: bytes, progress: Callable[[int, int], None] | None = None
@@ -226,17 +239,16 @@ class BoardLink:
 
 def _no_prompt(device: str, heard: bytes | bytearray) -> str:
     """Why there may be no MicroPython, the likeliest first."""
-    app = "an app that catches Ctrl-C, as a bare `except:` in its loop does"
     way_out = "reset it and press Ctrl-C before that loop begins, or erase its flash"
     check = "check that it is the right port and that the board runs MicroPython"
     if said := _excerpt(_lines(heard)):
         return (
             f"nothing on {device} answers as MicroPython, though it says {said}: either it runs "
-            f"{app} ({way_out}), or it is something else: {check}"
+            f"{_SWALLOWS} ({way_out}), or it is something else: {check}"
         )
     return (
         f"nothing on {device} answers as MicroPython: {check} (https://micropython.org/download); "
-        f"or it runs {app}: {way_out}"
+        f"or it runs {_SWALLOWS}: {way_out}"
     )
 
 

@@ -73,6 +73,17 @@ def test_output_is_streamed_and_ctrl_c_ends_it_cleanly(tmp_path):
     assert err.splitlines()[-1].startswith("KeyboardInterrupt")
 
 
+@pytest.mark.parametrize("prints", ["pass", "print('tick')"])
+def test_an_app_that_swallows_ctrl_c_is_told_apart_from_a_board_that_went_away(tmp_path, prints):
+    app = "import time\nprint('first')\nwhile True:\n  try:\n"
+    running = start(tmp_path, f"{app}    while True: time.sleep_ms(5); {prints}\n  except: pass\n")
+    assert running.stdout.readline() == "first\n"
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 1
+    assert "goes on: it is an app that catches Ctrl-C" in err and err.count("\n") == 1
+
+
 def test_what_is_no_program_is_named(tmp_path):
     file = tmp_path / "app.py"
     file.write_bytes(b"\xff\xfe")
