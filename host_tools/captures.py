@@ -77,6 +77,7 @@ CAPTURES: dict[str, Callable[[Scene], str]] = {
     ),
     "doctor failed": lambda s: f"bg95 doctor --port {s.module} --server {HOST}:1 --ca missing.pem",
     "at": lambda s: f"printf 'AT+CSQ\\nAT+QIACT?\\nAT+CPIN=9\\n' | bg95 at --port {s.module}",
+    "probe": lambda s: f"bg95 probe --port {s.module}",
     "hil": lambda s: "bg95 hil -o hil",
     "image": lambda s: "bg95 image --board RPI_PICO --firmware micropython.uf2 --app app.py",
     "bench": lambda s: "bg95 bench",
