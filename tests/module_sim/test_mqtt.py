@@ -128,6 +128,24 @@ def test_results_of_an_open(address, result):
     assert (host.command("AT+QMTOPEN?") == b"\r\nOK\r\n") == bool(result)
 
 
+def test_faults_of_connections_are_those_of_mqtt_too():
+    open_it = f'AT+QMTOPEN=0,"{HOST}",1883'
+    host = with_broker()
+    for fault, result in (("open_error=566*1", b"-1"), ("dns_error*1", b"4")):
+        host.module.faults.add(fault)
+        host.command(open_it, b"+QMTOPEN: 0," + result + b"\r\n")
+    host.module.faults.add("open_silent*1")
+    assert host.command(open_it) + host.run(400) == b"\r\nOK\r\n"
+    host.command("AT+QMTCLOSE=0", b"+QMTCLOSE: 0,0\r\n")
+    opened(host)
+    host.module.faults.add("peer_reset")
+    assert host.run(1) == b"\r\n+QMTSTAT: 0,1\r\n"
+    opened(host)
+    host.command('AT+QMTCONN=0,"me"', b"+QMTCONN: 0,0,0\r\n")
+    host.module.faults.add("silent_loss")
+    assert host.run(200) == b"\r\n+QMTSTAT: 0,2\r\n"  # only keep-alive finds out
+
+
 def test_an_open_activates_the_pdp_context_or_says_that_it_cannot():
     open_it = f'AT+QMTOPEN=0,"{HOST}",1883'
     host = with_broker()

@@ -578,6 +578,17 @@ def test_a_udp_service_answers_whom_it_wants():
     assert host.command("AT+QISEND=2,0").startswith(b"\r\n+QISEND: 8,8,0\r\n")
 
 
+def test_datagrams_may_be_late_but_stay_in_order():
+    host = serving()
+    host.module.faults.add("slow_net=2*1")
+    for number in range(2):
+        host.net.ports[3030].receive(b"%d" % number)
+    assert host.run(1.5) == b""
+    assert host.run(1) == b'\r\n+QIURC: "recv",2\r\n'
+    assert b"\r\n0\r\n" in host.command("AT+QIRD=2")
+    assert b"\r\n1\r\n" in host.command("AT+QIRD=2")
+
+
 def test_a_udp_service_in_push_mode_prints_the_sender():
     host = serving(mode=1)
     host.net.ports[3030].receive(b"hello", "192.0.2.7", 700)

@@ -217,6 +217,8 @@ class MqttClient:
             result = OpenResult.DNS_FAILED if by_name else OpenResult.FAILED
         else:
             self.state, result = MqttState.OPENED, OpenResult.OPENED
+        if self._m.faults.open_is_silent():
+            return
         self._urc("OPEN", int(result))
 
     def connect(self, client_id: str, user: str | None, password: str | None) -> None:

@@ -33,7 +33,7 @@ class UdpService(Socket):
 
     def open(self) -> None:
         """Take the port; `opened` tells how it went."""
-        self._bound = self._m.net.bind(self.local_port, self._arrived, self._taken)
+        self._bound = self._m.net.bind(self.local_port, self._on_the_way, self._taken)
 
     def _taken(self, reason: str) -> None:
         if self.state is not State.OPENING:
@@ -43,6 +43,10 @@ class UdpService(Socket):
             self._fail(557, reason)
         else:
             self._succeed()
+
+    def _on_the_way(self, data: bytes, address: str, port: int) -> None:
+        delay = self._m.faults.network_delay()
+        self._after_delay(delay, lambda: self._arrived(data, address, port))
 
     def _arrived(self, data: bytes, address: str, port: int) -> None:
         """A datagram; what finds no room is lost, as UDP allows."""

@@ -23,9 +23,9 @@ QOS = Int("qos", 0, 2)
 TOPIC = Text("topic", 255)
 
 
-def _command(name: str, test: str | None = None, max_time: float = 0.3, **more: Any) -> Command:
+def _command(name: str, test: str | None = None, **more: Any) -> Command:
     section = "4.4.1" if name == "CFG" else "4.4.2"
-    return Command(f"+QMT{name}", Family.MQTT, section, test=test, max_time=max_time, **more)
+    return Command(f"+QMT{name}", Family.MQTT, section, test=test, **more)
 
 
 def client_in(m: Module, index: int, *states: MqttState) -> MqttClient:
@@ -160,9 +160,7 @@ def qmtclose(m: Module, index: int) -> Final:
     return _told(m, f"+QMTCLOSE: {index},0")
 
 
-QMTCONN = _command(
-    "CONN", "(0-5),<clientID>,<username>,<password>", max_time=5, answer=("client_idx", "state")
-)
+QMTCONN = _command("CONN", "(0-5),<clientID>,<username>,<password>", answer=("client_idx", "state"))
 
 
 @QMTCONN.read
@@ -196,7 +194,7 @@ def qmtdisc(m: Module, index: int) -> Final:
 
 # -- messages --------------------------------------------------------------------------------------
 
-QMTSUB = _command("SUB", "(0-5),(1-65535),<topic>,(0-2)", max_time=15)
+QMTSUB = _command("SUB", "(0-5),(1-65535),<topic>,(0-2)")
 
 
 @QMTSUB.write(INDEX, Int("msgID", 1, 65535), TOPIC, QOS, repeated=(TOPIC, QOS))
@@ -208,7 +206,7 @@ def qmtsub(m: Module, index: int, message_id: int, *pairs: Any) -> None:
         client.subscribe(message_id, list(zip(pairs[::2], pairs[1::2], strict=True)))
 
 
-QMTUNS = _command("UNS", "(0-5),(1-65535),<topic>", max_time=15)
+QMTUNS = _command("UNS", "(0-5),(1-65535),<topic>")
 
 
 @QMTUNS.write(INDEX, Int("msgID", 1, 65535), TOPIC, repeated=(TOPIC,))
@@ -231,7 +229,7 @@ def _publisher(m: Module, index: int, message_id: int, qos: int) -> MqttClient:
 
 
 _PUBLISHED = (INDEX, Int("msgID", 0, 65535), QOS, Int("retain", 0, 1), TOPIC)
-QMTPUB = _command("PUB", "(0-5),(0-65535),(0-2),(0,1),<topic>,(1-4096)", max_time=15)
+QMTPUB = _command("PUB", "(0-5),(0-65535),(0-2),(0,1),<topic>,(1-4096)")
 
 
 @QMTPUB.write(*_PUBLISHED, Int("msglen", 1, MOST_PUBLISHED, default=None))
@@ -260,7 +258,7 @@ def _typed(m: Module) -> Iterator[Any]:
     return None if data[-1] == ESC else data[:-1][:MOST_PUBLISHED]
 
 
-QMTPUBEX = _command("PUBEX", "(0-5),(0-65535),(0-2),(0,1),<topic>,<msg>", max_time=15)
+QMTPUBEX = _command("PUBEX", "(0-5),(0-65535),(0-2),(0,1),<topic>,<msg>")
 
 
 @QMTPUBEX.write(*_PUBLISHED, Text("msg", MOST_IN_LINE, secret=True))
