@@ -72,6 +72,12 @@ def test_a_chain_is_read_to_its_end():
     assert "bad end line" in host.trace.getvalue()
 
 
+def test_what_has_no_begin_line_and_is_no_der_is_called_so():
+    host = trusting(b"<html>404 Not Found</html>")
+    assert opened(host) == 566
+    assert "cannot be read: it is neither PEM nor DER" in host.trace.getvalue()
+
+
 def test_der_is_taken():
     certificate = load_pem_x509_certificate(CA).public_bytes(Encoding.DER)
     assert opened(trusting(certificate)) == 0

@@ -26,7 +26,8 @@ def read_certificates(content: bytes, whose: str) -> list[x509.Certificate]:
             return [each.to_cryptography() for each in _pem_certificates(content)]
         return [x509.load_der_x509_certificate(content)]
     except (ValueError, TypeError) as error:
-        raise TlsError(f"the {whose} certificate file cannot be read: {error}") from None
+        why = error if _BEGIN in content else "it is neither PEM nor DER"
+        raise TlsError(f"the {whose} certificate file cannot be read: {why}") from None
 
 
 def _pem_certificates(content: bytes) -> list[crypto.X509]:
@@ -38,8 +39,9 @@ def _pem_certificates(content: bytes) -> list[crypto.X509]:
     lib.ERR_clear_error()
     while (raw := lib.PEM_read_bio_X509(bio, ffi.NULL, ffi.NULL, passphrase)) != ffi.NULL:
         found.append(crypto.X509._from_raw_x509_ptr(raw))
-    reason = ffi.string(lib.ERR_reason_error_string(lib.ERR_get_error())).decode()
+    text = lib.ERR_reason_error_string(lib.ERR_get_error())
     lib.ERR_clear_error()
+    reason = "unknown error" if text == ffi.NULL else ffi.string(text).decode()
     if not found or reason != "no start line":
         raise ValueError(reason)
     return found
