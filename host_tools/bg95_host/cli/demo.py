@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from bg95_host.cli import _names
+from bg95_host.cli import _names, _sim_options
 
 
 def register(app: typer.Typer) -> None:
@@ -37,6 +37,7 @@ def _demo(
             **_names.completed(_names.faults),
         ),
     ] = None,
+    profile: _sim_options.Profile = None,
     trace: Annotated[Path, typer.Option(metavar="FILE", help="Where the AT trace goes.")] = Path(
         "build/demo/trace.jsonl"
     ),
@@ -52,11 +53,13 @@ def _demo(
     from bg95_host.demo.view import View
     from bg95_host.errors import ToolError
     from bg95_host.module_sim.traits import parse_assignments
+    from bg95_host.probe.profile import sim_options
 
     view = View(Console(quiet=as_json, highlight=False))
     view.begin()
     try:
-        traits = parse_assignments(trait or ())
+        known = sim_options(profile).get("traits", {})
+        traits = {**known, **parse_assignments(trait or ())}
         options = story.Options(size=size, traits=traits, faults=fault or (), trace=trace)
         summary = story.Demo(options, view.show).run()
     except (ToolError, ValueError) as error:
