@@ -381,7 +381,9 @@ class _World(MemoryNet):
     def resolve(self, host: str, done: ResolveDone) -> None:
         self.later(lambda: done([] if self._failing else [ADDRESS]))
 
-    def connect(self, kind: str, address: str, port: int, events: LinkEvents) -> MemoryLink:
+    def connect(
+        self, kind: str, address: str, port: int, events: LinkEvents, local_port: int = 0
+    ) -> MemoryLink:
         number = getattr(events, "client_id", -1)
         error = self._results.get(number, 0)
         if error in NETWORK_ERRORS:
