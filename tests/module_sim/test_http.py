@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 import pytest
 
 from bg95_host.module_sim import SimOptions
@@ -161,7 +163,20 @@ def test_servers_that_cannot_be_reached(url, error):
     assert host.command("AT+QHTTPPOST=5", b"%d\r\n" % error) == b"\r\n+CME ERROR: %d\r\n" % error
 
 
-@pytest.mark.parametrize("url", ["http:///path", f"http://{HOST}:port/", "http://[::1/"])
+@pytest.mark.parametrize("path", ["/a b", "/gr\xfc\xdfe?x=\xe4", "/%41{}|", "?only=query"])
+def test_urls_go_out_as_http_allows(path):
+    host = with_server(PAGE)
+    set_url(host, f"http://{HOST}{path}")
+    host.command("AT+QHTTPGET")
+    assert host.run(1) == b"\r\n+QHTTPGET: 0,200,5\r\n"
+    target = bytes(host.web.got).split(b" ")[1].decode("ascii")
+    assert unquote(target, "latin-1") == unquote("/" + path.lstrip("/"), "latin-1")
+    assert host.module.counters["internal_errors"] == 0
+
+
+@pytest.mark.parametrize(
+    "url", ["http:///path", f"http://{HOST}:port/", "http://[::1/", "http://gr\xfc\xdfe.example/"]
+)
 def test_urls_that_lead_nowhere(url):
     host = with_server()
     set_url(host, url)

@@ -378,6 +378,19 @@ def test_power_saving_may_skip_its_active_time(enter, seconds):
     assert host.run(2) == b"\r\nPOWER DOWN\r\n"
 
 
+def test_a_response_that_nobody_reads_does_not_keep_the_module_awake():
+    host = module()
+    host.net.peers[ADDRESS, 80] = WebServer(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+    host.command("AT+QIACT=1")
+    url = f"http://{ADDRESS}/"
+    host.command(f"AT+QHTTPURL={len(url)}", b"CONNECT\r\n")
+    host.write(url.encode())
+    host.wait_for(b"OK\r\n")
+    host.command("AT+QHTTPGET", b"+QHTTPGET: 0,200,2\r\n")
+    host.command('AT+CPSMS=1,,,"00100100","00000101"')
+    assert b"POWER DOWN" in host.run(100)
+
+
 def test_an_open_mqtt_client_keeps_the_module_awake():
     host = module()
     host.net.peers[ADDRESS, 1883] = Broker()

@@ -71,6 +71,11 @@ class Connection:
         """What the trace calls it."""
         return f"{self.host}:{self.port}"
 
+    @property
+    def in_use(self) -> bool:
+        """Whether the network has something of it."""
+        return self.state in (State.OPENING, State.CONNECTED, State.LISTENING)
+
     # -- for who hangs on it -------------------------------------------------------------------
 
     def on_opened(self, code: int) -> None:

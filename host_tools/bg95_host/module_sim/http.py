@@ -10,11 +10,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import h11
 
-from .connection import Connection, State
+from .connection import Connection
 from .results import CmeError
 from .schedule import Timer
 
@@ -33,6 +33,7 @@ CONTENT_TYPES = (
     "multipart/form-data",
 )
 AGENT = "QUECTEL_MODULE"
+LEGAL = "%!$&'()*+,;=:@/?~"  # in a path and a query, beside letters, digits, "-", "." and "_"
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,14 @@ def target_of(url: str) -> Target:
         port = parts.port
     except ValueError:
         raise CmeError(BAD_URL) from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or not url.isprintable():
+    if parts.scheme not in ("http", "https") or not (parts.hostname or "").isascii():
+        raise CmeError(BAD_URL)
+    if not parts.hostname or not url.isprintable():
         raise CmeError(BAD_URL)
     secure = parts.scheme == "https"
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Target(secure, parts.hostname, port or (443 if secure else 80), path.replace(" ", "%20"))
+    path = quote(path, safe=LEGAL, encoding="latin-1")
+    return Target(secure, parts.hostname, port or (443 if secure else 80), path)
 
 
 @dataclass
@@ -265,7 +269,7 @@ class Exchange:
         """Nobody wants the rest."""
         if self._patience:
             self._patience.cancel()
-        if self.connection.state in (State.OPENING, State.CONNECTED):
+        if self.connection.in_use:
             self.connection.close(CLOSE_S)
 
 
@@ -281,7 +285,8 @@ class HttpClient:
     @property
     def connection(self) -> Connection | None:
         """The connection that is open, or being opened."""
-        return self.exchange.connection if self.exchange else None
+        connection = self.exchange.connection if self.exchange else None
+        return connection if connection is not None and connection.in_use else None
 
     def begin(self, method: str) -> Exchange:
         """Connect for a request; raises CmeError."""
