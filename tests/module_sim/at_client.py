@@ -11,6 +11,7 @@ import socket
 import time
 
 LIMIT_S = 20.0  # far more than anything takes
+END = b"\r\n"  # as many drivers end a line; the manual asks for the CR only
 
 
 class AtError(Exception):
@@ -68,7 +69,7 @@ class AtClient:
     def send(self, command: str) -> list[str]:
         """A command; returns its information lines. URCs that come in between are kept."""
         name = re.match(r"AT(\+[A-Z0-9]+)?", command)[1]
-        self.write(command.encode() + b"\r")
+        self.write(command.encode() + END)
         lines = []
         while (text := self.line()) != b"OK":
             if text == b"ERROR" or text.startswith(b"+CME ERROR"):
@@ -89,7 +90,7 @@ class AtClient:
 
     def data(self, command: str, data: bytes, sign: bytes, final: bytes = b"OK") -> None:
         """A command whose data follows a sign: the prompt, or CONNECT."""
-        self.write(command.encode() + b"\r")
+        self.write(command.encode() + END)
         self.through(b"\r\n" + sign)
         self.write(data)
         assert self.line() == final
