@@ -134,6 +134,18 @@ def test_another_format_is_named_with_the_command_that_converts_it(command, tmp_
     assert [text for level, text in said(made) if level == "error"] == []
 
 
+def test_a_key_is_taken_out_of_pkcs12(tmp_path):
+    (tmp_path / "me.p12").write_bytes(P12)
+    ((level, text),) = said(P12, lambda data: pem.check_key(data, CLIENT.cert_pem, "me.p12"))
+    assert level == "error" and text.startswith("it is PKCS#12")
+    if not shutil.which("openssl"):
+        pytest.skip("openssl is not installed")
+    command = f"{text.split('`')[1]} -passin pass:".split()
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=30, capture_output=True)
+    made = (tmp_path / "plain.pem").read_bytes()
+    assert all(f.level != "error" for f in pem.check_key(made, CLIENT.cert_pem))
+
+
 @pytest.mark.parametrize(
     ("what", "data"),
     [

@@ -174,7 +174,7 @@ def _instead(label: str, name: str, wanted: str) -> str:
 def _der(data: bytes, name: str, wanted: str) -> str | None:
     """What a binary file is, and what makes PEM of it; None if it is none of ASN.1."""
     if re.match(rb"0.{1,5}?\x02\x01\x03", data, re.DOTALL):  # PFX, RFC 7292 4: version 3
-        part = "-nocerts -noenc" if wanted == "private key" else "-nokeys"
+        part = "-nocerts -nodes" if wanted == "private key" else "-nokeys"
         return f"it is PKCS#12, and modules take PEM: `openssl pkcs12 -in {name} {part} -out plain.pem`"
     label = _kind(data)
     if label == "PKCS7" and wanted == "certificate":
