@@ -84,7 +84,7 @@ REGISTERED = CONNECTED | {
     "act", "sysmode", "cgreg_unknown_on_lte", "nitz", "timezone", "network_scan_s",
     "pdp_activation_s", "pdp_deactivation_s", "activate_active_context", "dns_s", "dns_busy_first",
     "ping_ms", "urc_sets_geterror", "failed_open_holds_id", "used_id_answer", "used_id_error",
-    "transparent_open_failure", "unquoted_operator", "qiact_both", "qlts_local",
+    "transparent_open_failure", "unquoted_operator", "qiact_both", "qlts_local", "cedrxs_lists_both",
     "cgpaddr_quoted", "pdp_needs_qideact", "psm_granted", "psm_urc",
 }  # fmt: skip
 # An entry: when it holds, these cannot be seen.

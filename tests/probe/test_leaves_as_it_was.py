@@ -112,3 +112,20 @@ def test_an_experiment_that_breaks_does_not_keep_the_rest_from_being_put_back(
     with pytest.raises(KeyboardInterrupt):
         probe(line, laboratory.allowed())
     assert remembered(line.host) == before
+
+
+def test_a_rate_that_a_restart_may_forget_keeps_the_module_from_restarting(laboratory):
+    line = laboratory.line(SimOptions(baud=57600))
+    profile = probe(line, laboratory.allowed())
+    assert "rate" in profile.unknown["boot_urcs"] and line.host.module.counters["boots"] == 0
+
+
+def test_a_sim_that_would_be_locked_afterwards_keeps_the_module_from_restarting(
+    laboratory, monkeypatch
+):
+    from bg95_host.probe import probing
+
+    monkeypatch.setattr(probing, "_is_pin_locked", lambda session: True)
+    line = used(laboratory, {})
+    profile = probe(line, laboratory.allowed())
+    assert "--pin" in profile.unknown["boot_urcs"] and line.host.module.counters["boots"] == 0

@@ -40,7 +40,8 @@ def test_a_module_made_from_a_profile_has_the_same_profile(seed, probed):
 def test_what_is_written_is_read(probed):
     found, file = probed({"prompt_space": False}, model="BG77")
     assert profiles.read(file) == found
-    assert profiles.sim_options(file)["model"] == "BG77"
+    options = profiles.sim_options(file)
+    assert options["model"] == "BG77" and options["traits"]["revision"].startswith("BG77LAR")
 
 
 def test_neither_numbers_nor_secrets_are_written(laboratory, tmp_path):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Done = Callable[[bytes], bool]
 BITS_PER_BYTE = 10  # 8N1, at-commands.md 2.5
+QUECTEL = 0x2C7C  # USB vendor ID
 POLL_S = 0.05  # how often a wait looks whether it is over
 
 
@@ -25,6 +26,7 @@ class Line(ABC):
 
     features: frozenset[str] = frozenset()
     baud: int = 115200
+    urc_port = "uart1"  # what AT+QURCCFG calls the module's end of this line
 
     @property
     def byte_time(self) -> float:
@@ -108,6 +110,7 @@ class SerialLine(Line):
         self.baud = baud
         self._name = port
         self.features = frozenset({"dtr"} if dtr else ())
+        self.urc_port = "usbmodem" if _is_of_the_module(port) else "uart1"
         try:
             self._port = UART(port, baud).port
         except (OSError, ValueError):
@@ -145,3 +148,10 @@ class SerialLine(Line):
 
     def set_dtr(self, level: int) -> None:
         self._port.dtr = not level  # pyserial's True is an active, that is a low, line
+
+
+def _is_of_the_module(port: str) -> bool:
+    """Whether a device is the module's own USB port, not an adapter on its UART."""
+    from serial.tools.list_ports import comports
+
+    return any(each.device == port and each.vid == QUECTEL for each in comports())

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from bg95_host.errors import ToolError
+from bg95_host.module_sim.tables import DEFAULT_BAUD
 from bg95_host.module_sim.traits import TRAITS
 from bg95_host.probe import experiments as _experiments  # noqa: F401 - fills EXPERIMENTS
 from bg95_host.probe import questions
@@ -63,10 +64,20 @@ def _prepare(session: Session) -> None:
     has["network"] = "" if allowed.network else NEEDS["network"]
     has["server"] = has["network"] or ("" if allowed.server else NEEDS["server"])
     has["restart"] = "" if allowed.restart else NEEDS["restart"]
+    session.locked = bool(allowed.pin) and _is_pin_locked(session)
+    if allowed.restart and line.baud != DEFAULT_BAUD:
+        has["restart"] = f"a restart may forget the rate: probe at {DEFAULT_BAUD} bit/s (AT+IPR)"
+    if allowed.restart and not allowed.pin and _is_pin_locked(session):
+        has["restart"] = "after a restart the SIM asks for its PIN: give it with --pin"
     has["pin"] = "" if allowed.pin else NEEDS["pin"]
     for pin in ("dtr", "pwrkey", "status"):
         has[pin] = "" if pin in line.features else NEEDS[pin]
     session.reset_context()
+
+
+def _is_pin_locked(session: Session) -> bool:
+    """Whether the SIM, which is unlocked now, asks for its PIN after a restart (AT+CLCK, 3GPP 27.007)."""
+    return "+CLCK: 1" in session.ask('AT+CLCK="SC",2').text
 
 
 def _run(experiment: Experiment, session: Session, profile: Profile) -> None:

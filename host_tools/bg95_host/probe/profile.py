@@ -80,9 +80,10 @@ def read(file: Path) -> Profile:
 
 
 def sim_options(file: Path | None) -> dict[str, Any]:
-    """What a simulated module is told so that it behaves like the profile: its traits, its model."""
+    """What a simulated module is told so that it behaves like the profile: its traits, its name."""
     if file is None:
         return {}
     profile = read(file)
-    model = profile.identity.get("model", "")
-    return {"traits": profile.traits, **({"model": model} if model else {})}
+    model, revision = (profile.identity.get(name, "") for name in ("model", "revision"))
+    traits = {**({"revision": revision} if revision else {}), **profile.traits}
+    return {"traits": traits, **({"model": model} if model else {})}

@@ -224,6 +224,6 @@ def payload(answer: Answer) -> bytes:
 
 def refuse_in_use(session: Session) -> None:
     """The probe works on a module that nobody works on."""
-    for command in ("AT+QSSLSTATE", "AT+QISTATE"):
+    for command in ("AT+QSSLSTATE", "AT+QISTATE", "AT+QMTCONN?"):
         if session.ask(command).lines:
             raise ToolError("the module has open connections: close them first")

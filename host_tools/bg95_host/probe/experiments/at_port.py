@@ -134,5 +134,5 @@ def test_forms(p: Session) -> Found:
 def urc_port(p: Session) -> Found:
     """From here on URCs come to this port, which is put back in the end."""
     match = re.search(r'"urcport","(\w+)"', p.must('AT+QURCCFG="urcport"').text)
-    p.ask('AT+QURCCFG="urcport","uart1"')
+    p.ask(f'AT+QURCCFG="urcport","{p.line.urc_port}"')
     return {"urcport": match[1] if match else None}

@@ -125,13 +125,21 @@ def _moment(text: str) -> datetime | None:
     return datetime.strptime(match[1], "%Y/%m/%d,%H:%M:%S") if match else None
 
 
-@experiment("cedrxs_off_line", "cedrxs_lists_both")
+@experiment("cedrxs_off_line")
+def edrx_off(p: Session) -> Found:
+    """What is asked for while nothing is set (open question 15)."""
+    lines = p.must("AT+CEDRXS?").lines
+    if any('"' in line for line in lines):
+        raise Hidden("eDRX is in use, and stays as it is")
+    return {"cedrxs_off_line": bool(lines)}
+
+
+@experiment("cedrxs_lists_both", needs="network")
 def edrx(p: Session) -> Found:
-    """eDRX off, and on for one access technology (at-commands.md 2.10, open question 15)."""
-    before = p.must("AT+CEDRXS?").lines
-    if any('"' in line for line in before):
+    """eDRX for one access technology, if it is off now (at-commands.md 2.10)."""
+    if any('"' in line for line in p.must("AT+CEDRXS?").lines):
         raise Hidden("eDRX is in use, and stays as it is")
     p.must('AT+CEDRXS=1,4,"0001"')
     lines = p.ask("AT+CEDRXS?").lines
     p.ask("AT+CEDRXS=3")
-    return {"cedrxs_off_line": bool(before), "cedrxs_lists_both": len(lines) == 2}
+    return {"cedrxs_lists_both": len(lines) == 2}
