@@ -353,7 +353,7 @@ def test_an_app_that_swallows_ctrl_c_is_named_as_a_cause(prints, blank, tmp_path
     """Also where it prints all the time, which mpremote would listen to for ever."""
     app = tmp_path / "app.py"
     app.write_text(
-        "import time\nprint('begun')\nwhile True:\n    try:\n"
+        "import time\nsaid = ['begun']\nwhile True:\n    try:\n        if said: print(said.pop())\n"
         f"        while True: time.sleep_ms(5); {prints}\n    except: pass\n"
     )
     deploy(blank.port, app=app)

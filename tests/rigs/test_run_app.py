@@ -75,7 +75,7 @@ def test_output_is_streamed_and_ctrl_c_ends_it_cleanly(tmp_path):
 
 @pytest.mark.parametrize("prints", ["pass", "print('tick')"])
 def test_an_app_that_swallows_ctrl_c_is_told_apart_from_a_board_that_went_away(tmp_path, prints):
-    app = "import time\nprint('first')\nwhile True:\n  try:\n"
+    app = "import time\nwhile True:\n  try:\n    print('first')\n"
     running = start(tmp_path, f"{app}    while True: time.sleep_ms(5); {prints}\n  except: pass\n")
     assert running.stdout.readline() == "first\n"
     running.send_signal(signal.SIGINT)
