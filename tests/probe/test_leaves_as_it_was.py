@@ -129,3 +129,11 @@ def test_a_sim_that_would_be_locked_afterwards_keeps_the_module_from_restarting(
     line = used(laboratory, {})
     profile = probe(line, laboratory.allowed())
     assert "--pin" in profile.unknown["boot_urcs"] and line.host.module.counters["boots"] == 0
+
+
+def test_a_module_that_was_off_is_off_again(laboratory):
+    line = laboratory.line(SimOptions(powered=False))
+    profile = probe(line, Allowed())
+    line.host.run(5)
+    assert profile.identity["model"] == "BG95-M3"
+    assert line.host.module.pins["STATUS"] == 0

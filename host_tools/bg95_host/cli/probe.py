@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
 
 def _probe(
     port: where.Port = None,
+    board_port: where.BoardPort = None,
     baud: where.Baud = 115200,
     network: Annotated[
         bool,
@@ -64,17 +65,17 @@ def _probe(
         _serve(*_place(serve, "--serve"))
         return
     from bg95_host.errors import UsageError
-    from bg95_host.probe.line import SerialLine
+    from bg95_host.probe.line import BoardLine, SerialLine
     from bg95_host.probe.serve import fetch_ca
     from bg95_host.probe.session import Allowed
 
-    if not port:
-        raise UsageError("name the module's AT port (--port)")
+    if bool(port) == bool(board_port):
+        raise UsageError("name either the module's AT port (--port) or a board (--board-port)")
     if server and not network:
         raise typer.BadParameter("it needs --network", param_hint="--server")
     place = _place(server, "--server") if server else None
     allowed = Allowed(network, restart, place, name, pin, fetch_ca(*place) if place else b"")
-    line = SerialLine(port, baud, dtr)
+    line = BoardLine(board_port, baud) if board_port else SerialLine(port or "", baud, dtr)
     try:
         _write(line, allowed, output, as_json)
     finally:

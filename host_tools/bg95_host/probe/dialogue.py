@@ -89,7 +89,7 @@ class Dialogue:
             more = self.line.read(end - self.line.now, bool)
             heard += more
             found = _FINAL.search(heard) if more else None
-        ended = self.line.now
+        ended, start = self.line.now, self.line.wrote_at
         raw, self._rest = (heard[: found.end()], heard[found.end() :]) if found else (heard, b"")
         byte_time = self.line.byte_time
         took = max(ended - start - (len(data) + len(heard)) * byte_time, 0.0)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bg95_host.errors import ToolError, said_by
+from bg95_host.mpremote_link import BoardException, BoardLink, why_not_opened
 
 if TYPE_CHECKING:
     from bg95_host.module_sim.manual import ManualHost
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 Done = Callable[[bytes], bool]
 BITS_PER_BYTE = 10  # 8N1, at-commands.md 2.5
 QUECTEL = 0x2C7C  # USB vendor ID
+EXCHANGE_S = 5.0  # the longest that a board is left to itself
 POLL_S = 0.05  # how often a wait looks whether it is over
 
 
@@ -26,6 +30,7 @@ class Line(ABC):
 
     features: frozenset[str] = frozenset()
     baud: int = 115200
+    wrote_at = 0.0  # when the last write began
     urc_port = "uart1"  # what AT+QURCCFG calls the module's end of this line
 
     @property
@@ -79,6 +84,7 @@ class ManualLine(Line):
         return self.host.now
 
     def write(self, data: bytes) -> None:
+        self.wrote_at = self.now
         self.host.write(data)
 
     def read(self, seconds: float, done: Done) -> bytes:
@@ -97,6 +103,84 @@ class ManualLine(Line):
         return self._rose
 
 
+class BoardLine(Line):
+    """The module on the UART of a MicroPython board that holds the driver, in the board's time.
+
+    What is written leaves with the next read, so that one call of the board's does both.
+    """
+
+    features = frozenset({"dtr", "pwrkey", "status"})  # of those, the ones that are wired
+
+    def __init__(self, port: str, baud: int) -> None:
+        self.baud = baud
+        self._link = BoardLink(port)
+        self._unsent = b""
+        self._rose = -1
+        self._known, self._known_at = 0.0, time.monotonic()
+        self._link.__enter__()
+        try:
+            program = Path(__file__).with_name("on_board.py").read_text(encoding="utf-8")
+            self._run(f"{program}\nimport wiring\nmodem = wiring.modem(sockets=1, baudrate={baud})")
+            wired = ast.literal_eval(
+                self._run(
+                    "print([p is not None for p in (modem.dtr, modem.pwrkey, modem.status_pin)])"
+                )
+            )
+        except BaseException:
+            self._link.__exit__(None, None, None)
+            raise
+        names = zip(("dtr", "pwrkey", "status"), wired, strict=True)
+        self.features = frozenset(name for name, is_wired in names if is_wired)
+
+    def close(self) -> None:
+        """Let the board go."""
+        self._link.__exit__(None, None, None)
+
+    @property
+    def now(self) -> float:
+        return self._known + time.monotonic() - self._known_at
+
+    def write(self, data: bytes) -> None:
+        self.wrote_at = self.now
+        self._unsent += data
+
+    def read(self, seconds: float, done: Done) -> bytes:
+        heard = self._exchange(min(seconds, EXCHANGE_S))
+        end = self.wrote_at + seconds if seconds else 0.0
+        while not done(heard) and self.now < end:
+            heard += self._exchange(min(end - self.now, EXCHANGE_S))
+        return heard
+
+    def _exchange(self, seconds: float) -> bytes:
+        data, self._unsent = self._unsent.hex(), b""
+        call = f"print(exchange(modem, {data!r}, {max(0, round(1000 * seconds))}))"
+        began, last, heard, rose = ast.literal_eval(self._run(call))
+        if data:
+            self.wrote_at = began / 1000
+        self._rose = rose
+        self._known, self._known_at = last / 1000, time.monotonic()
+        return bytes.fromhex(heard)
+
+    def set_dtr(self, level: int) -> None:
+        self._run(f"modem.dtr.value({level})")
+
+    def press_power(self, seconds: float) -> None:
+        self._exchange(0.0)
+        self._run(f"press(modem, {round(1000 * seconds)})")
+
+    def status_rose(self) -> float | None:
+        return self._rose / 1000 if self._rose >= 0 else None
+
+    def _run(self, statement: str) -> str:
+        try:
+            return self._link.execute(statement)
+        except BoardException as error:
+            last = str(error).splitlines()[-1]
+            raise ToolError(
+                f"the board on {self._link.port} failed ({last}): put the driver there with `bg95 deploy`"
+            ) from error
+
+
 class SerialLine(Line):
     """The module's AT port at this PC: a device, or any URL that pyserial opens.
 
@@ -105,7 +189,6 @@ class SerialLine(Line):
 
     def __init__(self, port: str, baud: int, dtr: bool = False) -> None:
         from bg95_host.compat.uart import UART
-        from bg95_host.mpremote_link import why_not_opened
 
         self.baud = baud
         self._name = port
@@ -126,6 +209,7 @@ class SerialLine(Line):
         return time.monotonic()
 
     def write(self, data: bytes) -> None:
+        self.wrote_at = self.now
         try:
             self._port.write(data)
             self._port.flush()

@@ -14,7 +14,7 @@ from bg95_host.probe.experiment import EXPERIMENTS, NEEDS, NOT_PROBED, Experimen
 from bg95_host.probe.keeper import Keeper
 from bg95_host.probe.line import Line
 from bg95_host.probe.profile import Profile, Timing
-from bg95_host.probe.session import FILE, PSK_FILE, Allowed, Session, refuse_in_use
+from bg95_host.probe.session import BOOT_S, FILE, PRESS_S, PSK_FILE, Allowed, Session, refuse_in_use
 
 Progress = Callable[[str], None]
 EVIDENCE_LINES = 8  # at the beginning of an experiment, and at its end
@@ -32,7 +32,8 @@ def probe(line: Line, allowed: Allowed, progress: Progress = lambda what: None) 
     session = Session(line, allowed)
     keeper = Keeper(session)
     progress("getting in step")
-    if not keeper.meet():
+    was_off = not keeper.meet()
+    if was_off and not _switched_on(session, keeper):
         raise ToolError("no module answers AT at this port and rate")
     refuse_in_use(session)
     keeper.read()
@@ -48,12 +49,23 @@ def probe(line: Line, allowed: Allowed, progress: Progress = lambda what: None) 
     finally:
         progress("leaving the module as it was")
         _leave(session, keeper)
+        if was_off:
+            session.ask("AT+QPOWD=1")
     profile.items = sorted(session.items)
     profile.unknown |= NOT_PROBED
     profile.times = {
         name: Timing.of(seconds) for name, seconds in sorted(session.talk.times.items())
     }
     return profile
+
+
+def _switched_on(session: Session, keeper: Keeper) -> bool:
+    """Press PWRKEY, if there is one; whether a module answers then."""
+    if "pwrkey" not in session.line.features:
+        return False
+    session.line.press_power(PRESS_S)
+    session.get_in_step(BOOT_S)
+    return keeper.meet()
 
 
 def _prepare(session: Session) -> None:

@@ -23,6 +23,7 @@ NOWHERE = "bg95-probe.invalid"  # a name that never resolves, RFC 2606
 OPEN_S = 160.0  # at-commands.md 1.6.2, with the shortest negotiatetime
 REGISTRATION_S = 60.0  # at-commands.md 2.3, the vendor's flow chart
 BOOT_S = 30.0
+PRESS_S = 0.8  # of PWRKEY, at-commands.md 2.12
 EXISTS = 407  # at-commands.md 2.8.2
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 
 from bg95_host.probe.experiment import Found, Hidden, default_of, experiment, near
-from bg95_host.probe.session import BOOT_S, Session
+from bg95_host.probe.session import BOOT_S, PRESS_S, Session
 
 APN, SPARE = "bg95.probe", 15  # the last PDP context that AT+CGDCONT knows, too
 QUIET_S = 3.0
 POLL_S = 0.05
 SETTLE_S = 2.0  # until the answers to all that was asked meanwhile are there
-PRESS_S = 0.8  # at-commands.md 2.12
 PSM_S = 90.0
 _NOT_BOOT = re.compile(rb"\+C[GE]?REG:|\+CTZ|\+CGEV|\+QNWINFO|\+CSCON|\+QCSCON|\+QIURC")
 
