@@ -83,6 +83,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     "data-mode-upload-aborted/error": {"abort_result": "error"},
     "data-mode-escape-only/error": {"garbage_line": "error"},
     "gone": {"dropped_commands": False},
+    "refused-at-once": {"mqtt_refused_open": "error"},
     "qprtpara/ok": {"qprtpara": "ok"},
     "qsslsend-variable-cancelled/error": {"cancel_send": "error"},
     "qsslrecv-push-mode/error": {"recv_in_push": "error"},

@@ -15,6 +15,7 @@ from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from .connection import Connection
+from .results import Signal
 from .schedule import Timer
 
 if TYPE_CHECKING:
@@ -190,6 +191,7 @@ class MqttClient:
         self.state = MqttState.CLOSED
         self.connection: Connection | None = None
         self.kept: list[Message | None] = [None] * KEPT
+        self._open_result = Signal()
         self._pipe = _Pipe(self._send)
         self._protocol: _Protocol | None = None
         self._pending: dict[tuple[str, int], _Pending] = {}
@@ -203,11 +205,15 @@ class MqttClient:
 
     # -- open, connect -------------------------------------------------------------------------
 
-    def open(self, host: str, port: int) -> None:
-        """Connect to the broker, with TLS where it is set; +QMTOPEN tells how it went."""
+    def open(self, host: str, port: int) -> Signal:
+        """Connect to the broker, with TLS where it is set. +QMTOPEN tells how it went, and so does
+        what is returned, which holds an OpenResult.
+        """
         self.state = MqttState.OPENING
+        self._open_result = Signal()
         self.connection = _MqttConnection(self._m, self, host, port)
         self.connection.open()
+        return self._open_result
 
     def opened(self, code: int) -> None:
         """The connection stands, or could not be opened with this <err> of spec 1.8."""
@@ -217,9 +223,10 @@ class MqttClient:
             result = OpenResult.DNS_FAILED if by_name else OpenResult.FAILED
         else:
             self.state, result = MqttState.OPENED, OpenResult.OPENED
-        if self._m.faults.open_is_silent():
-            return
-        self._urc("OPEN", int(result))
+        told_otherwise = code and self._m.traits.mqtt_refused_open == "error"
+        if not (told_otherwise or self._m.faults.open_is_silent()):
+            self._urc("OPEN", int(result))
+        self._open_result.set(result)
 
     def connect(self, client_id: str, user: str | None, password: str | None) -> None:
         """Send CONNECT; raises ValueError for what MQTT does not allow."""

@@ -310,6 +310,13 @@ TRAITS: dict[str, Trait] = {
         Trait("crypt_quoted", True, "AT+QSSLCRYPT prints its result in quotes", "1.6.7"),
         Trait("crypt_iv", "0" * 32, "the IV of AT+QSSLCRYPT, hex", "1.6.7"),
         # MQTT
+        Trait(
+            "mqtt_refused_open",
+            "urc",
+            "AT+QMTOPEN that fails: OK and the URC, or the line and ERROR (a BG95-M5)",
+            "4.4.2",
+            ("urc", "error"),
+        ),
         Trait("mqtt_activates_pdp", True, "AT+QMTOPEN activates its PDP context", "4.4.2"),
         # files
         Trait("ufs_prefix", False, "file names are listed with UFS: in front", "2.8"),

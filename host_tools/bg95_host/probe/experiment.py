@@ -40,6 +40,7 @@ NOT_PROBED = {
     "operator": "where the module is, not how it behaves",
     "plmn": "where the module is, not how it behaves",
     "incoming_mode": "nobody out there can call the module",
+    "mqtt_refused_open": "it takes a broker that is not there",
     "cgact_hangs": "it would stop the module for good",
     "qprtpara": "in no document: nobody knows what it changes",
     "supply_mv": "how it is today, not how the module behaves",

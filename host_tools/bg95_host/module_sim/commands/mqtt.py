@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..mqtt import KEPT, MqttClient, MqttState, OpenResult
 from ..registry import AsWritten, Choice, Command, Family, Field, Int, Text
-from ..results import Final, PlainError, Raw, Receive, TcpipError
+from ..results import Final, PlainError, Raw, Receive, TcpipError, Until
 from ..syntax import Param
 from . import pdp
 from .items import changed, shown
@@ -124,7 +124,7 @@ def qmtopen_read(m: Module) -> Iterator[str]:
 
 
 @QMTOPEN.write(INDEX, Text("host_name", 100), Int("port", 0, 65535))
-def qmtopen(m: Module, index: int, host: str, port: int) -> Final:
+def qmtopen(m: Module, index: int, host: str, port: int) -> Iterator[Any]:
     client = m.mqtt[index]
     if not host:
         raise PlainError
@@ -132,7 +132,12 @@ def qmtopen(m: Module, index: int, host: str, port: int) -> Final:
         return _told(m, f"+QMTOPEN: {index},{OpenResult.IN_USE:d}")
     if not _has_network(m, client.settings.pdpcid[0]):
         return _told(m, f"+QMTOPEN: {index},{OpenResult.PDP_FAILED:d}")
-    client.open(host, port)
+    opened = client.open(host, port)
+    if m.traits.mqtt_refused_open == "error":
+        yield Until(opened)
+        if opened.value:
+            yield f"+QMTOPEN: {index},{opened.value:d}"
+            raise PlainError
     return Final("OK")
 
 
