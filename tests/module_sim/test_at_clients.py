@@ -10,7 +10,7 @@ import pytest
 from peers.https_server import HttpsServer, body
 
 from bg95_host.module_sim import SimOptions
-from bg95_host.testbed.peers import mosquitto
+from bg95_host.testbed.peers import mosquitto, nginx
 from bg95_host.testbed.pki import Authority
 
 from .at_client import AtClient
@@ -227,6 +227,20 @@ def test_https_between_files(browser, web):
     client.write(b"AT+QHTTPREAD\r")
     answer = client.through(rb"\r\nCONNECT\r\n(.*)\r\nOK\r\n\r\n\+QHTTPREAD: 0\r\n")[1]
     assert json.loads(answer)["said"] == "from a file"
+
+
+def test_https_with_a_client_certificate(client, ca, tmp_path):
+    content = EVERY_BYTE * 25
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "file.bin").write_bytes(content)
+    me = ca.client()
+    with nginx(tmp_path, ca.server(HOST), tmp_path / "www", client_ca=ca) as peer:
+        connected(client)
+        client.trust(3, ca.cert_pem, me.cert_pem, me.key_pem)
+        browser = Web(client)
+        assert browser.get(f"https://{HOST}:{peer.port}/file.bin") == (200, content)
+        client.send('AT+QSSLCFG="seclevel",3,1')
+        assert browser.get(f"https://{HOST}:{peer.port}/file.bin")[0] == 400
 
 
 def test_https_errors(browser, web):
