@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from bg95_host import trace
 from bg95_host.errors import ToolError
 from bg95_host.module_sim import SimOptions
 from bg95_host.trace.replay import check, shape
@@ -52,6 +53,28 @@ def test_a_module_that_behaves_otherwise_is_found_out(written, loaded):
     options = SimOptions(traits={"recv_urc_length": True})
     found = check(loaded(written()), options).difference
     assert found is not None and found.entry.text == '+QSSLURC: "recv",0'
+
+
+@pytest.mark.parametrize("written", SHAPES)
+def test_every_shape_is_shown_as_a_trace(written, tmp_path):
+    file = tmp_path / "log"
+    file.write_bytes(written().encode())
+    records = trace.load(file)
+    spans = trace.spans(records)
+    (opened, failed) = (span for span in spans if span.command.startswith("AT+QSSLOPEN"))
+    assert opened.result == "+QSSLOPEN: 0,0" and failed.result == "+QSSLOPEN: 0,565"
+    (send,) = (span for span in spans if span.command == "AT+QSSLSEND=0,5")
+    assert (send.sent, send.result) == (5, "SEND OK")
+    assert all(record.time >= 0 for record in records)
+
+
+def test_secrets_of_a_log_are_masked(tmp_path):
+    file = tmp_path / "log"
+    file.write_text(
+        'AT+CPIN="4711"\nOK\nAT+QICSGP=1,1,"apn","me","sesame"\nOK\nAT+QICSGP=1\n+QICSGP: 1,"apn","me","sesame",1\n'
+    )
+    shown = " ".join(record.text for record in trace.load(file))
+    assert "4711" not in shown and "sesame" not in shown and "AT+CPIN=" in shown
 
 
 def test_what_no_two_modules_share_is_compared_by_its_shape(loaded):

@@ -23,7 +23,9 @@ def register(app: typer.Typer) -> None:
 
 
 def _trace(
-    file: Annotated[Path, typer.Argument(help="From --trace, or what modem.trace() wrote.")],
+    file: Annotated[
+        Path, typer.Argument(help="From --trace, what modem.trace() wrote, or a terminal's log.")
+    ],
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page that needs no other file.")
     ] = None,

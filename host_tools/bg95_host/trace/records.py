@@ -30,7 +30,7 @@ _DRIVER_PAYLOAD = re.compile(r"(\d+) bytes")
 _REFUSAL = re.compile(r"ERROR$|\+CM[ES] ERROR: |SEND FAIL$")
 # The question whether a file is there; no is an answer to it (file not found, at-commands.md 2.8).
 _PROBE, _NOT_THERE = re.compile(r"AT\+QFLST=", re.IGNORECASE), "+CME ERROR: 405"
-_URC = re.compile(r"\+Q(SSL|I)URC:|RDY|APP RDY|POWERED DOWN|\+Q(IND|USIM):")
+URC = re.compile(r"\+Q(SSL|I)URC:|RDY|APP RDY|POWERED DOWN|\+Q(IND|USIM):")
 
 
 @dataclass(frozen=True)
@@ -97,13 +97,19 @@ class Span:
 
 
 def load(path: Path) -> list[Record]:
-    """Read a trace; ToolError says what is wrong with the file."""
+    """Read a trace, or the log of a terminal; ToolError says what is wrong with the file."""
+    from bg95_host.trace import logs
+
     try:
-        records = parse(path.read_text(encoding="utf-8", errors="replace"))
-    except ValueError as error:
-        raise ToolError(f"{path} {error}") from error
+        content = path.read_bytes()
     except OSError as error:
         raise ToolError(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        records = parse(content.decode("utf-8", "replace"))
+    except ValueError as error:
+        records = logs.records(content)
+        if not records:
+            raise ToolError(f"{path} {error}") from error
     if not records:
         raise ToolError(f"{path} holds no AT trace; record one with --trace or modem.trace()")
     return records
@@ -229,7 +235,7 @@ def _driver_record(line: str) -> Record | None:
     direction = "host" if match[2] == ">" else "module"
     if payload := _DRIVER_PAYLOAD.fullmatch(text):
         return Record(time, direction, size=int(payload[1]))
-    if direction == "module" and (_URC.match(text) or late.result(text)):
+    if direction == "module" and (URC.match(text) or late.result(text)):
         direction = "urc"
     return Record(time, direction, text)
 
