@@ -65,6 +65,17 @@ def test_files_that_a_test_needs_are_on_the_board(tmp_path):
     assert run(Settings(files={"data/it": str(test)}), tmp_path, [str(test)]) == 0
 
 
+def test_what_a_test_leaves_on_the_board_when_it_fails_does_not_fail_the_next_one(tmp_path):
+    test = tmp_path / "test_it.py"
+    test.write_text(
+        "from bg95_host.hil.fixtures import board, lab, modem, rig\n"
+        "def test_bad(modem):\n    modem.run('kept = []\\nwhile 1: kept.append(bytearray(500))')\n"
+        "def test_good(modem):\n    assert modem.value('modem.isconnected()')\n"
+    )
+    assert run(Settings(), tmp_path, [str(test)]) == 1
+    assert outcomes(tmp_path / "results.xml") == ["failure", "passed"]
+
+
 def test_what_a_test_did_on_the_at_line_is_in_the_report(tmp_path):
     status = run(Settings(), tmp_path, ["tests/hil/test_module.py", "-k", "identified"])
     text = (tmp_path / "report.html").read_text()

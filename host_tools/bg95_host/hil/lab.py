@@ -121,12 +121,19 @@ class Lab:
         try:
             link.run(program, printed.extend)
         except BoardException as error:
-            self._has_modem = False  # nobody knows what state the test left it in
+            self._start_afresh()
             raise AssertionError(f"on the board:\n{error}") from None
         except ToolError as error:
             self._declare_broken(error)
             raise
         return printed.decode(errors="replace").replace("\r\n", "\n")
+
+    def _start_afresh(self) -> None:
+        """Reset the board before the next test: nobody knows what this one left there, and how much of the heap."""
+        self._has_modem = False
+        if self._link:
+            self._link.__exit__(None, None, None)
+            self._link = None
 
     def value(self, expression: str) -> Any:
         """The value of an expression on the board, by way of JSON."""
