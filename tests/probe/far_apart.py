@@ -17,7 +17,8 @@ LEFT_OUT = {
 # Values that only take long to wait for are shorter here; those that make a module useless are not here.
 MILD = {
     "command_latency_s": (0.002, 0.006, 0.02),
-    "boot_s": (2.5, 4.0, 6.0),  # after STATUS
+    "boot_s": (2.5, 4.0, 6.0),  # the UART answers after STATUS
+    "status_s": (2.1, 0.4),
     "power_down_s": (0.3, 0.1, 2.0),
     "boot_urc_gap_s": (0.1, 0.02, 0.4),
     "network_scan_s": (0.5, 0.1),
