@@ -11,12 +11,14 @@ MODULE   ?=
 BOARD    ?=
 FIRMWARE ?=
 PLACE    ?=
+PROFILE  ?=
 APP      ?=
 TESTS    ?= tests
 
 option  = $(if $($(1)),--$(2) '$($(1))')
 on_rig  = --rig '$(RIG)' $(call option,PORT,port) $(call option,MODULE,module) \
-          $(call option,BOARD,board) $(call option,FIRMWARE,firmware) $(call option,PLACE,place)
+          $(call option,BOARD,board) $(call option,FIRMWARE,firmware) $(call option,PLACE,place) \
+          $(call option,PROFILE,profile)
 
 # One stamp for each group of dependencies of host_tools/pyproject.toml, so that a demo waits for no compiler or plotter.
 CORE    := $(VENV)/.installed-core
@@ -32,19 +34,19 @@ help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 .PHONY: demo
-demo: $(CORE) ## see it work: driver, virtual board, simulated module, real TLS
-	@$(BIN)/bg95 demo
+demo: $(CORE) ## see it work: driver, virtual board, simulated module, real TLS (PROFILE=)
+	@$(BIN)/bg95 demo $(call option,PROFILE,profile)
 
 .PHONY: test
 test: $(TESTING) ## run every test that needs no hardware (TESTS=path for some)
 	@$(BIN)/python -m pytest -c tests/pytest.ini $(TESTS)
 
 .PHONY: hil
-hil: $(RIG_DEPS) $(TESTING) ## hardware-in-the-loop tests (RIG= PORT= MODULE= BOARD= FIRMWARE= PLACE=)
+hil: $(RIG_DEPS) $(TESTING) ## hardware-in-the-loop tests (RIG= PORT= MODULE= BOARD= FIRMWARE= PLACE= PROFILE=)
 	@$(BIN)/bg95 hil $(on_rig)
 
 .PHONY: bench
-bench: $(RIG_DEPS) $(VENV)/.installed-bench ## measure, and plot into build/bench (RIG=)
+bench: $(RIG_DEPS) $(VENV)/.installed-bench ## measure, and plot into build/bench (RIG= PROFILE=)
 	@$(BIN)/bg95 bench $(on_rig)
 
 .PHONY: deploy

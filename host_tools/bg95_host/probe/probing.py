@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from bg95_host.errors import ToolError
+from bg95_host.errors import ToolError, said_by
 from bg95_host.module_sim.tables import DEFAULT_BAUD
 from bg95_host.module_sim.traits import TRAITS
 from bg95_host.probe import experiments as _experiments  # noqa: F401 - fills EXPERIMENTS
@@ -33,7 +33,7 @@ def probe(line: Line, allowed: Allowed, progress: Progress = lambda what: None) 
     keeper = Keeper(session)
     progress("getting in step")
     was_off = not keeper.meet()
-    if was_off and not _switched_on(session, keeper):
+    if was_off and not (_switched_on(session) and keeper.meet()):
         raise ToolError("no module answers AT at this port and rate")
     refuse_in_use(session)
     keeper.read()
@@ -59,13 +59,15 @@ def probe(line: Line, allowed: Allowed, progress: Progress = lambda what: None) 
     return profile
 
 
-def _switched_on(session: Session, keeper: Keeper) -> bool:
-    """Press PWRKEY, if there is one; whether a module answers then."""
+def _switched_on(session: Session) -> bool:
+    """Press PWRKEY, if there is one; whether a module answers then. A module that hangs takes two presses."""
     if "pwrkey" not in session.line.features:
         return False
-    session.line.press_power(PRESS_S)
-    session.get_in_step(BOOT_S)
-    return keeper.meet()
+    for _ in range(2):
+        session.line.press_power(PRESS_S)
+        if session.get_in_step(BOOT_S):
+            return True
+    return False
 
 
 def _prepare(session: Session) -> None:
@@ -103,6 +105,8 @@ def _run(experiment: Experiment, session: Session, profile: Profile) -> None:
         why = "the answers fit none of the trait's values"
     except Hidden as hidden:
         found, why = {}, str(hidden)
+    except (ArithmeticError, AttributeError, LookupError, ValueError) as error:
+        found, why = {}, f"the answers are none that the experiment knows ({said_by(error)})"
     evidence = _evidence(session.talk.said[start:], session)
     for name in experiment.traits:
         value = found.get(name)
@@ -113,7 +117,12 @@ def _run(experiment: Experiment, session: Session, profile: Profile) -> None:
         if value is None:
             profile.unknown[name] = reason
             continue
-        session.found[name] = profile.traits[name] = TRAITS[name].parse(value)
+        try:
+            value = TRAITS[name].parse(value)
+        except ValueError as error:
+            profile.unknown[name] = said_by(error)
+            continue
+        session.found[name] = profile.traits[name] = value
         profile.evidence[name] = evidence
 
 
@@ -131,7 +140,7 @@ def _evidence(said: list[str], session: Session) -> list[str]:
 
 def _leave(session: Session, keeper: Keeper) -> None:
     """Files deleted, connection closed, settings set again."""
-    if not session.get_in_step():
+    if not session.get_in_step() and not _switched_on(session):
         raise ToolError(
             "the module answers no more: switch it off and on; its settings were not set again"
         )

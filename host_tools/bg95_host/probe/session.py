@@ -78,6 +78,11 @@ class Session:
         tries = range(max(1, round(seconds)))
         return any(self.ask("ATE0Q0V1", 1.0).ok and self.ask("AT", 1.0).ok for _ in tries)
 
+    @property
+    def latency(self) -> float:
+        """Seconds that every answer takes, to be left out of what a command takes by itself."""
+        return self.found.get("command_latency_s", 0.0)
+
     def steady(self) -> None:
         """Hidden where every command takes so long that a time of its own cannot be seen."""
         if self.found.get("slow_answers"):

@@ -63,7 +63,7 @@ def local_close(p: Session) -> Found:
     said = p.talk.listen(1.0)
     took: object = Hidden("slow_answers: every command takes nearly its longest time")
     if not p.found.get("slow_answers"):
-        took = near(closed.seconds - p.found["command_latency_s"], 0.0, 0.05)
+        took = near(closed.seconds - p.latency, 0.0, 0.05)
     resets: object = Hidden("missing_items: the module has no item to tell it by")
     if item:
         resets = not p.must(f'AT+QSSLCFG="{item}",{CTX}').text.endswith(f",{CTX},{value}")

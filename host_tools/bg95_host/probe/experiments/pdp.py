@@ -18,7 +18,7 @@ def activation(p: Session) -> Found:
     if p.found.get("slow_answers"):
         hidden = Hidden("slow_answers: every command takes nearly its longest time")
         return {"pdp_activation_s": hidden, "pdp_deactivation_s": hidden, **found}
-    latency = p.found["command_latency_s"]
+    latency = p.latency
     return {
         "pdp_activation_s": near(up - latency, default_of("pdp_activation_s"), 0.02),
         "pdp_deactivation_s": near(down.seconds - latency, default_of("pdp_deactivation_s"), 0.02),

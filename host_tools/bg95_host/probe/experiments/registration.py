@@ -99,7 +99,7 @@ def network_time(p: Session) -> Found:
 @experiment("network_scan_s", needs="network")
 def scan(p: Session) -> Found:
     p.steady()
-    took = p.must("AT+COPS=?").seconds - p.found["command_latency_s"]
+    took = p.must("AT+COPS=?").seconds - p.latency
     return {"network_scan_s": near(took, default_of("network_scan_s"), 0.02)}
 
 
