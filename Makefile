@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 BUILD  := build
 
-# What to run on, and with: make hil RIG=serial PORT=/dev/ttyACM0 MODULE=real BOARD=RPI_PICO
+# What to run on, and with: make hil RIG=serial PORT=/dev/ttyACM0 MODULE=real BOARD=RPI_PICO APN=iot.apn
 RIG      ?= virtual
 PORT     ?=
 MODULE   ?=
@@ -12,6 +12,10 @@ BOARD    ?=
 FIRMWARE ?=
 PLACE    ?=
 PROFILE  ?=
+APN      ?=
+PIN      ?=
+SERVER   ?=
+CA       ?=
 APP      ?=
 TESTS    ?= tests
 
@@ -19,6 +23,7 @@ option  = $(if $($(1)),--$(2) '$($(1))')
 on_rig  = --rig '$(RIG)' $(call option,PORT,port) $(call option,MODULE,module) \
           $(call option,BOARD,board) $(call option,FIRMWARE,firmware) $(call option,PLACE,place) \
           $(call option,PROFILE,profile)
+in_field = $(call option,APN,apn) $(call option,SERVER,server) $(call option,CA,ca)
 
 # One stamp for each group of dependencies of host_tools/pyproject.toml, so that a demo waits for no compiler or plotter.
 CORE    := $(VENV)/.installed-core
@@ -42,8 +47,8 @@ test: $(TESTING) ## run every test that needs no hardware (TESTS=path for some)
 	@$(BIN)/python -m pytest -c tests/pytest.ini $(TESTS)
 
 .PHONY: hil
-hil: $(RIG_DEPS) $(TESTING) ## hardware-in-the-loop tests (RIG= PORT= MODULE= BOARD= FIRMWARE= PLACE= PROFILE=)
-	@$(BIN)/bg95 hil $(on_rig)
+hil: $(RIG_DEPS) $(TESTING) ## hardware-in-the-loop tests (RIG= PORT= MODULE= BOARD= FIRMWARE= PLACE= PROFILE= APN= PIN= SERVER= CA=)
+	@$(if $(PIN),BG95_PIN='$(PIN)') $(BIN)/bg95 hil $(on_rig) $(in_field)
 
 .PHONY: bench
 bench: $(RIG_DEPS) $(VENV)/.installed-bench ## measure, and plot into build/bench (RIG= PROFILE=)

@@ -6,13 +6,16 @@ A fenced block `sh` is executed here, and `sh server` and `sh app` with the Pyth
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from bg95_host import boards
+from bg95_host.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,7 +24,8 @@ BLOCKS = re.findall(r"^```(\w+) ?(\w*)\n(.*?)^```", README, re.MULTILINE | re.DO
 # What cannot run here, with the reason. A new entry is a decision, so it stands here by name.
 HARDWARE = """\
 make deploy PORT=/dev/ttyACM0 BOARD=RPI_PICO
-make hil RIG=serial PORT=/dev/ttyACM0 MODULE=real BOARD=RPI_PICO
+make hil RIG=serial PORT=/dev/ttyACM0 MODULE=real BOARD=RPI_PICO \\
+    APN=iot.apn PIN=1234 SERVER=tls.example.com:4433 CA=cacert.pem
 """
 
 
@@ -54,11 +58,22 @@ def test_its_test_command_is_what_ci_runs():
     assert command.strip() in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
-def test_what_needs_hardware_is_known_and_its_options_exist():
+def test_what_needs_hardware_is_known_and_every_variable_reaches_the_tool():
     assert "".join(blocks("sh", "hardware")) == HARDWARE
-    makefile = (ROOT / "Makefile").read_text()
-    for variable in re.findall(r"\b([A-Z]+)=", HARDWARE):
-        assert f"\n{variable} " in makefile
+    for line in HARDWARE.replace("\\\n", "").splitlines():
+        done = subprocess.run(
+            ["bash", "-euc", line.replace("make", "make --just-print --no-print-directory")],
+            cwd=ROOT, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        (called,) = re.findall(r"^.*/bg95 .*$", done.stdout, re.MULTILINE)
+        environment = dict(re.findall(r"(\w+)='(.*?)'", called.partition("/bg95 ")[0]))
+        name, *words = shlex.split(called.partition("/bg95 ")[2])
+        command = typer.main.get_command(app).commands[name]
+        for variable in environment:
+            assert variable in {option.envvar for option in command.params}
+        taken = {str(value) for value in command.make_context(name, words).params.values()}
+        taken |= set(environment.values())
+        assert {each.partition("=")[2] for each in shlex.split(line)[2:]} <= taken
 
 
 def test_its_message_is_sent_as_printed(tmp_path):

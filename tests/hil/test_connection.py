@@ -106,6 +106,13 @@ def test_an_impostor_is_refused(modem, tls_server, lab, impostor):
     assert server.counters.received == 0
 
 
+def test_a_server_of_an_unknown_ca_is_refused(modem, tls_server):
+    modem.run(REFUSED)
+    modem.run(f"modem.files.upload('other.pem', {Authority().cert_pem!r})")
+    code = modem.value(f"refused({tls_server.host!r}, {tls_server.port}, 'other.pem')")
+    assert code == 566
+
+
 def test_without_a_ca_nothing_is_opened(modem, tls_server):
     modem.run("context = bg95.SSLContext(modem, 3)")
     refused = modem.run(f"""

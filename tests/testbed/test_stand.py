@@ -233,4 +233,4 @@ def test_public_is_warned_of_and_a_port_that_is_taken_is_no_obstacle(tmp_path):
         pass
     for process in both:
         out, err = end(process)
-        assert out == "" and err.startswith("bg95: warning: whoever reaches this machine can use")
+        assert out == "" and err.startswith("bg95: warning: whoever reaches that machine can use")

@@ -137,7 +137,6 @@ def test_a_refused_port_leaves_nothing_open(words):
 def test_ctrl_c_ends_the_hardware_tests_with_a_report_and_takes_the_board_along(tmp_path):
     (tmp_path / "test_endless.py").write_text(
         "from pathlib import Path\n"
-        "from bg95_host.hil.fixtures import board, lab, rig\n"
         "def test_endless(rig, board):\n"
         f"    Path({str(tmp_path)!r}, 'pid').write_text(str(rig.pid))\n"
         "    board.run('while True: pass')\n"

@@ -7,8 +7,8 @@ import pytest
 from tools.pages import Page
 
 from bg95_host.hil import run
-from bg95_host.hil.lab import Settings
 from bg95_host.hil.report import Result, page
+from bg95_host.hil.settings import Settings
 from bg95_host.trace.records import Record
 
 
@@ -34,10 +34,7 @@ def test_a_broken_rig_fails_once_and_names_the_reason(tmp_path):
 def test_a_rig_without_a_feature_skips_with_the_reason(tmp_path):
     test = tmp_path / "test_it.py"
     test.write_text(
-        "import pytest\n"
-        "from bg95_host.hil.fixtures import lab, rig\n"
-        "@pytest.mark.needs('teleportation')\n"
-        "def test_it(rig):\n    pass\n"
+        "import pytest\n@pytest.mark.needs('teleportation')\ndef test_it(rig):\n    pass\n"
     )
     assert run(Settings(), tmp_path, [str(test)]) == 0
     assert outcomes(tmp_path / "results.xml") == ["skipped"]
@@ -48,7 +45,6 @@ def test_the_heap_in_the_report_is_that_of_the_driver(tmp_path):
     """The virtual board's own code is in its heap as well, which a board has in flash."""
     test = tmp_path / "test_it.py"
     test.write_text(
-        "from bg95_host.hil.fixtures import board, lab, modem, rig\n"
         "def test_it(modem, lab):\n"
         "    modem.run('import gc; gc.collect()')\n"
         "    assert 50_000 < lab.heap_taken() < modem.value('gc.mem_alloc()') - 10_000\n"
@@ -59,8 +55,7 @@ def test_the_heap_in_the_report_is_that_of_the_driver(tmp_path):
 def test_files_that_a_test_needs_are_on_the_board(tmp_path):
     test = tmp_path / "test_it.py"
     test.write_text(
-        "from bg95_host.hil.fixtures import board, lab, rig\n"
-        "def test_it(board):\n    assert board.value(\"open('/data/it').read(5)\") == 'from '\n"
+        "def test_it(board):\n    assert board.value(\"open('/data/it').read(5)\") == 'def t'\n"
     )
     assert run(Settings(files={"data/it": str(test)}), tmp_path, [str(test)]) == 0
 
@@ -68,7 +63,6 @@ def test_files_that_a_test_needs_are_on_the_board(tmp_path):
 def test_what_a_test_leaves_on_the_board_when_it_fails_does_not_fail_the_next_one(tmp_path):
     test = tmp_path / "test_it.py"
     test.write_text(
-        "from bg95_host.hil.fixtures import board, lab, modem, rig\n"
         "def test_bad(modem):\n    modem.run('kept = []\\nwhile 1: kept.append(bytearray(500))')\n"
         "def test_good(modem):\n    assert modem.value('modem.isconnected()')\n"
     )

@@ -15,7 +15,7 @@ from rigs.conftest import ScriptedModule
 
 from bg95_host import hil, places
 from bg95_host.errors import ToolError
-from bg95_host.hil.lab import Settings
+from bg95_host.hil.settings import Settings
 from bg95_host.module_sim import SimOptions
 from bg95_host.rigs.virtual import VirtualRig
 
@@ -140,11 +140,13 @@ def test_a_module_is_examined(run, simulator):
 
 def test_the_hardware_tests_run(run, elsewhere):
     (elsewhere / "test_mine.py").write_text(
-        "from bg95_host.hil.fixtures import board, lab, modem, rig\n"
         "def test_mine(modem):\n    assert modem.value('modem.isconnected()')\n"
     )
     assert "1 passed" in run("hil", "-o", "report", "test_mine.py")
     assert (elsewhere / "report/report.html").exists()
+    alone = [elsewhere / "venv/bin/python", "-m", "pytest", "--rig", "virtual", "test_mine.py"]
+    done = subprocess.run(alone, cwd=elsewhere, capture_output=True, text=True, check=False)
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
     assert "1 passed" in run(
         "hil", "-o", "report", "--", "-k", "identified"
     )  # of the package's own

@@ -11,6 +11,8 @@ from bg95_host.cli import _rig_options as on
 from bg95_host.cli import _sim_options as sim
 from bg95_host.cli._files import Files, placed
 
+_PANEL = "A real module"
+
 
 def register(app: typer.Typer) -> None:
     """Add the sub-command."""
@@ -26,12 +28,31 @@ def _hil(
     place: on.Place = None,
     file: Files = None,
     profile: sim.Profile = None,
-    apn: Annotated[str, typer.Option(help="Access point of the SIM.")] = "hil.apn",
+    apn: Annotated[
+        str | None,
+        typer.Option(rich_help_panel=_PANEL, help="Access point. Default: the network's own."),
+    ] = None,
+    pin: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=_PANEL, envvar="BG95_PIN", help="Of the SIM, tried once only."
+        ),
+    ] = None,
     server: Annotated[
-        str, typer.Option(metavar="HOST:PORT", help="For a real module: a TLS echo server.")
+        str,
+        typer.Option(
+            rich_help_panel=_PANEL,
+            metavar="HOST:PORT",
+            help="An echo server over TLS, for instance of `bg95 testbed --public`.",
+        ),
     ] = "",
     ca: Annotated[
-        str, typer.Option(metavar="NAME", help="That server's CA, as named on the module.")
+        str,
+        typer.Option(
+            rich_help_panel=_PANEL,
+            metavar="FILE",
+            help="That server's CA: a PEM file here, or the name of one on the module.",
+        ),
     ] = "",
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="For the reports.")
@@ -41,16 +62,20 @@ def _hil(
     ] = None,
 ) -> None:
     from bg95_host import hil
-    from bg95_host.hil.lab import Settings
+    from bg95_host.hil.settings import Settings
     from bg95_host.rigs import RigOptions, make_rig
 
     # What is missing is said in one sentence, not in a report.
     make_rig(rig, RigOptions(None, port, module, board, firmware, place)).close()
     uf2 = str(firmware.resolve()) if firmware else None
     files = {path: str(each.resolve()) for path, each in placed(file).items()}
-    settings = Settings(
-        rig, port, module, board, uf2, place, apn, server, ca, files, _readable(profile)
-    )
+    here = str(Path(ca).resolve()) if Path(ca).is_file() else ca
+    try:
+        settings = Settings(
+            rig, port, module, board, uf2, place, apn, pin, server, here, files, _readable(profile)
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--server") from None
     reports = [output / "report.html", output / "results.xml"]
     for report in reports:  # of an earlier run
         report.unlink(missing_ok=True)

@@ -15,8 +15,6 @@ from bg95_host.cli._terminal import complain, console, shown
 if TYPE_CHECKING:
     from bg95_host.testbed.stand import Stand
 
-_WARNING = "warning: whoever reaches this machine can use these servers; end them when you are done"
-
 
 def register(app: typer.Typer) -> None:
     """Add the sub-command."""
@@ -47,7 +45,7 @@ def _testbed(
         signal.signal(number, lambda *_: done.set())
     with stand.running(output, name, public) as running:
         if public:
-            complain(_WARNING)
+            complain(f"warning: {stand.WARNING}")
         if as_json:
             print(json.dumps(asdict(running), default=str), flush=True)
         else:

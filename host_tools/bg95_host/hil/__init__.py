@@ -1,7 +1,7 @@
 """Hardware-in-the-loop tests: the same ones on every rig, and a report of what happened on the AT line.
 
-`run` starts pytest on tests/hil; `lab` holds the rig there, `fixtures` hands it to tests, `report`
-writes report.html.
+`run` starts pytest on tests/hil; there, `plugin` takes the options, `lab` holds the rig, `fixtures` hands it to
+tests, and `report` writes report.html.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bg95_host.errors import ToolError
-from bg95_host.hil.lab import Settings
+from bg95_host.hil.settings import Settings
 from bg95_host.places import HIL_TESTS, PYTEST_INI
 
 _NEEDED = ("pytest", "pytest_timeout", "xdist")
@@ -42,12 +42,7 @@ def run(settings: Settings, output: Path, selection: Sequence[str] = ()) -> int:
     output.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "pytest", "-c", str(PYTEST_INI)]
     command += [f"-n{_workers(settings)}", f"--timeout={_TEST_S.get(settings.rig, 300)}"]
-    command += [
-        "--dist=load",
-        "-p",
-        "bg95_host.hil.report",
-        f"--hil-report={output / 'report.html'}",
-    ]
+    command += ["--dist=load", f"--hil-report={output / 'report.html'}"]
     command += ["-o", "junit_family=xunit1"]  # the one that may hold what tests record
     command += [f"--junitxml={output / 'results.xml'}", *_selected(selection)]
     environment = {**os.environ, **settings.as_environment()}

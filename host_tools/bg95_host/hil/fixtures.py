@@ -10,19 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bg95_host.errors import ToolError
-from bg95_host.hil.lab import HOST, Lab, Settings
-from bg95_host.rigs import Rig
+
+if TYPE_CHECKING:
+    from bg95_host.hil.lab import Lab
+    from bg95_host.rigs import Rig
+
+_MEANING = {"local-server": ": its module reaches no server on this PC, as the test's bad ones are"}
 
 
 @pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """What outlives a test; tests use the fixtures below."""
-    running = Lab(Settings.from_environment())
+    from bg95_host.hil.lab import Lab  # not by every pytest that has the plugin
+    from bg95_host.hil.plugin import settings
+
+    running = Lab(settings(request.config))
     yield running
     running.close()
 
@@ -39,14 +46,15 @@ def rig(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Rig]:
         pytest.fail(f"the rig does not start: {error}", pytrace=False)
     for marker in request.node.iter_markers("needs"):
         for feature in set(marker.args) - started.features:
-            pytest.skip(f"rig {started.name} has no feature {feature}")
+            why = _MEANING.get(feature, "")
+            pytest.skip(f"rig {started.name} has no feature {feature}{why}")
     before = lab.trace_size()
     yield started
     if "timing" not in started.features:
         request.node.user_properties.append(("times", "this PC's, not those of hardware"))
-    if started.module is None:
+    elif started.module is None:
         request.node.user_properties.append(
-            ("AT line", "not recorded: the module is not simulated here")
+            ("times", "with each AT line told to this PC as it comes (modem.trace())")
         )
     request.node.user_properties.append(("at_trace", lab.trace_since(before)))
 
@@ -101,12 +109,23 @@ class Server:
 @pytest.fixture
 def tls_server(modem: Board, lab: Lab) -> Server:
     """On this machine for a simulated module; the one of --server for a real one."""
-    settings = lab.settings
-    if settings.server:
-        host, _, port = settings.server.rpartition(":")
-        return Server(host, int(port), settings.ca)
+    from bg95_host.hil.lab import HOST
+
+    if lab.settings.server:
+        return Server(*lab.settings.address, lab.trusted())
     if "local-server" not in lab.rig().features:
-        pytest.skip("a real module needs --server HOST:PORT, an echo server, and its --ca")
+        pytest.skip(_wanted())
     port = lab.server().port
     modem.run(f'modem.files.upload("hil.pem", {lab.authority.cert_pem!r})')
     return Server(HOST, port, "hil.pem")
+
+
+def _wanted() -> str:
+    """Which server a real module needs, and how to get one."""
+    from bg95_host.testbed.stand import PORTS, WARNING
+
+    return (
+        "a real module needs an echo server over TLS 1.2 that it reaches: start one with `bg95 testbed --public "
+        f"--name HOST` on a machine that the internet calls HOST ({WARNING}), and give --server "
+        f"HOST:{PORTS['echo']} and --ca with the cacert.pem that it has made"
+    )

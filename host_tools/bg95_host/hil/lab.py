@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
+import re
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bg95_host.errors import ToolError
+from bg95_host.hil.settings import Settings
 from bg95_host.module_sim import SimOptions
 from bg95_host.mpremote_link import BoardException, BoardLink
 from bg95_host.probe.profile import sim_options
@@ -19,47 +17,17 @@ from bg95_host.testbed.pki import Authority
 from bg95_host.testbed.servers import TlsServer
 
 HOST = "server.bg95.test"
-_VARIABLE = "BG95_HIL"
+_APN = "hil.apn"  # a simulated network takes any
+_CA = "hil.pem"
 _HEAP = "[gc := __import__('gc'), gc.collect(), gc.mem_alloc()][-1]"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What to test on. `server` and `ca` are for a real module: an echo server that it can reach.
-
-    `files` go onto the board, by their path there."""
-
-    rig: str = "virtual"
-    port: str | None = None
-    module: str | None = None
-    board: str | None = None
-    firmware: str | None = None
-    place: str | None = None
-    apn: str = "hil.apn"
-    server: str = ""
-    ca: str = ""
-    files: Mapping[str, str] = field(default_factory=dict)
-    profile: str | None = None  # of the module that a simulated one behaves like
-
-    @property
-    def places(self) -> list[str]:
-        """The places of a lab to share the tests between."""
-        return (self.place or "").replace(",", " ").split()
-
-    @property
-    def own_place(self) -> str | None:
-        """The place of this worker: pytest-xdist numbers its workers gw0, gw1, ..."""
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-        return self.places[int(worker)] if self.places else None
-
-    def as_environment(self) -> dict[str, str]:
-        """How the settings reach pytest and its workers."""
-        return {_VARIABLE: json.dumps(asdict(self))}
-
-    @classmethod
-    def from_environment(cls) -> Settings:
-        """The settings of this run; the defaults where none were given."""
-        return cls(**json.loads(os.environ.get(_VARIABLE, "{}")))
+# ASCII's record separator, which no program prints: a line of the trace among what a test prints.
+_TRACE = """
+class ToHost:
+    def write(self, line):
+        print("\\x1e" + line, end="")
+modem.trace(ToHost())
+"""
+_TRACED = re.compile(rb"\x1e([^\r\n]*)\r?\n")
 
 
 class Lab:
@@ -79,6 +47,7 @@ class Lab:
         self._server: TlsServer | None = None
         self._has_modem = False
         self._heap_before: int | None = None
+        self._pin = settings.pin
 
     def rig(self) -> Rig:
         """The rig, started, its board holding the driver."""
@@ -101,14 +70,32 @@ class Lab:
         return self._server
 
     def go_online(self) -> None:
-        """Have `modem` on the board: module on, registered, PDP context active."""
+        """Have `modem` on the board: module on, registered, PDP context active; its AT line is recorded."""
         if self._heap_before is None:
             self._heap_before = self.value(_HEAP)
         if not self._has_modem:
             self.execute("import bg95, wiring; modem = wiring.modem(sockets=2)")
             self._has_modem = True
+        if self.rig().module is None:
+            self.execute(_TRACE)
         if not self.value("modem.active() and modem.isconnected()"):
-            self.execute(f"modem.active(True); modem.connect({self.settings.apn!r})")
+            self._connect()
+
+    def _connect(self) -> None:
+        apn = self.settings.apn
+        if apn is None:
+            apn = "" if self.rig().module is None else _APN
+        pin, self._pin = self._pin, None  # once refused, the next two tests would lock the SIM
+        self.execute(f"modem.active(True); modem.connect({apn!r}, pin={pin!r})")
+        self._pin = pin
+
+    def trusted(self) -> str:
+        """The CA of the settings by its name on the module, where a file of this PC is put first."""
+        file = Path(self.settings.ca)
+        if not file.is_file():
+            return self.settings.ca
+        self.execute(f"modem.files.upload({_CA!r}, {file.read_bytes()!r})")
+        return _CA
 
     def heap_taken(self) -> int:
         """Bytes of the board's heap that driver and tests hold: without what was taken before they came."""
@@ -126,7 +113,9 @@ class Lab:
         except ToolError as error:
             self._declare_broken(error)
             raise
-        return printed.decode(errors="replace").replace("\r\n", "\n")
+        finally:
+            self._keep_trace(printed)
+        return _TRACED.sub(b"", printed).decode(errors="replace").replace("\r\n", "\n")
 
     def _start_afresh(self) -> None:
         """Reset the board before the next test: nobody knows what this one left there, and how much of the heap."""
@@ -140,12 +129,18 @@ class Lab:
         printed = self.execute(f"import json; print(json.dumps({expression}))")
         return self.link().decoded(printed)
 
+    def _keep_trace(self, printed: bytearray) -> None:
+        """Record what the board has told of its AT line."""
+        if traced := _TRACED.findall(printed):
+            with self.trace.open("ab") as file:
+                file.write(b"\n".join(traced) + b"\n")
+
     def trace_size(self) -> int:
-        """Bytes of the simulated module's trace so far."""
+        """Bytes of the trace so far: the simulated module's, or the driver's."""
         return self.trace.stat().st_size if self.trace.exists() else 0
 
     def trace_since(self, start: int) -> str:
-        """What the simulated module has traced since then."""
+        """What has been traced since then."""
         if not self.trace.exists():
             return ""
         with self.trace.open(encoding="utf-8") as file:

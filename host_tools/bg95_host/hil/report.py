@@ -1,7 +1,7 @@
-"""A pytest plugin: `--hil-report FILE` writes one HTML page with every test and its AT timeline.
+"""One HTML page with every test and its AT timeline: `--hil-report FILE` (`plugin`).
 
 What tests record with record_property() is shown: a number, whose name says its unit ("goodput, B/s"), as
-a bar beside those of the same name, `at_trace` (JSON lines of the simulated module) as a picture, the rest
+a bar beside those of the same name, `at_trace` (of the simulated module or the driver) as a picture, the rest
 as facts about the run.
 """
 
@@ -78,20 +78,6 @@ class Report:
         ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         self._file.parent.mkdir(parents=True, exist_ok=True)
         self._file.write_text(page(list(self._results.values()), ended), encoding="utf-8")
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --hil-report."""
-    parser.addoption("--hil-report", metavar="FILE", help="Write an HTML report of HIL tests.")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Collect only where a page is wanted."""
-    file = config.getoption("--hil-report")
-    if file and not hasattr(
-        config, "workerinput"
-    ):  # workers of pytest-xdist tell the one that collects
-        config.pluginmanager.register(Report(Path(file)))
 
 
 def page(results: list[Result], ended: bool = True) -> str:

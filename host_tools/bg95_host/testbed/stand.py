@@ -15,6 +15,7 @@ from bg95_host.testbed.mqtt import Broker
 from bg95_host.testbed.pki import Authority
 from bg95_host.testbed.servers import TlsServer, server_context
 
+WARNING = "whoever reaches that machine can use these servers: end them when you are done"
 IDENTITY = "bg95"
 # Where each listens if nobody else does; those of MQTT over TLS and CoAP over DTLS are IANA's.
 PORTS = {"echo": 4433, "dtls": 5684, "mqtt": 8883, "https": 8443}
