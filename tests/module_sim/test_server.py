@@ -1,13 +1,18 @@
 """Modules in real time: on ptys, TCP ports and serial devices, by the API and by `bg95 sim`."""
 
 import contextlib
+import fcntl
+import json
 import os
+import pty
 import re
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import time
 import tty
 
@@ -127,6 +132,61 @@ def test_the_live_view_draws_and_ends():
     os.close(master)
     assert b"connections" in seen
     assert process.returncode == 0
+
+
+def test_the_live_view_shows_line_and_files_and_ends_by_a_key(tmp_path):
+    """Somebody at a terminal, and a host at the module."""
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "cacert.pem").write_bytes(bytes(1234))
+    link, trace = tmp_path / "modem", tmp_path / "trace.jsonl"
+    words = ["--listen", f"pty:{link}", "--files", tmp_path / "files", "--trace", trace]
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    modes = termios.tcgetattr(slave)
+    command = [*BG95, "sim", "--ui", *words]
+    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave)
+    seen = b""
+
+    def see(wanted):
+        nonlocal seen
+        deadline = time.monotonic() + 10
+        while wanted not in seen:  # it is drawn again and again
+            assert time.monotonic() < deadline, seen[-5000:]
+            if select.select([master], [], [], 0.1)[0]:
+                seen += os.read(master, 65536)
+
+    try:
+        see(b"q ends it")
+        for shown in (b"cacert.pem", b"1,234"):
+            see(shown)
+        assert b"CGMM" in ask(str(link), b"AT+CGMM\r")
+        see(b"AT+CGMM")
+        os.write(master, b"q")
+        see(b"commands 1")  # of the last line
+        assert process.wait(10) == 0
+        assert termios.tcgetattr(slave) == modes
+        assert "AT+CGMM" in trace.read_text() and not link.is_symlink()
+    finally:
+        process.kill()
+    os.close(master)
+    os.close(slave)
+
+
+def test_a_pty_has_the_name_that_was_wanted(tmp_path):
+    link = tmp_path / "modem"
+    link.symlink_to("/dev/pts/of-a-simulator-that-was-killed")
+    with Simulator("--listen", f"pty:{link}", "--json") as simulator:
+        assert json.loads(simulator.process.stdout.readline()) == {"listening": str(link)}
+        assert ask(str(link), b"AT\r") == b"AT\r\r\nOK\r\n"
+        assert simulator.end()[0] == 0
+    assert not link.is_symlink()
+    with Simulator("--listen", f"pty:{link}", "--count", "2") as simulator:
+        assert simulator.paths(2) == [f"{link}1", f"{link}2"]
+    link.write_text("somebody's file")
+    with Simulator("--listen", f"pty:{link}") as simulator:
+        _out, said = simulator.process.communicate(timeout=10)
+    assert simulator.process.returncode == 2 and "File exists" in said
+    assert link.read_text() == "somebody's file"
 
 
 def test_a_module_on_a_serial_device(server):

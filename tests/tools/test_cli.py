@@ -93,6 +93,21 @@ def test_a_list_can_be_searched():
     assert "hand bytes to the host N at a time" in shell("bg95 sim --list-faults").stdout
 
 
+def test_lists_are_there_as_json():
+    lists = json.loads(shell("bg95 sim --list-traits --list-faults --json").stdout)
+    assert [each["name"] for each in lists["traits"]] == list(TRAITS)
+    assert [each["name"] for each in lists["faults"]] == list(FAULTS)
+    (trait,) = (each for each in lists["traits"] if each["name"] == "garbage_line")
+    assert trait == {
+        "name": "garbage_line",
+        "default": "silent",
+        "help": TRAITS["garbage_line"].help,
+        "section": "3.4, 2.7",
+        "choices": ["silent", "error"],
+    }
+    assert list(json.loads(shell("bg95 sim --list-faults --json").stdout)) == ["faults"]
+
+
 def test_a_reader_that_has_seen_enough_is_no_error():
     done = shell("bg95 sim --list-traits | head -1")
     assert done.stdout.split()[0] == "trait"

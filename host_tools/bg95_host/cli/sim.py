@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import signal
 import sys
 import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,9 +16,7 @@ from bg95_host.cli import _sim_options
 from bg95_host.errors import said_by
 
 if TYPE_CHECKING:
-    from bg95_host.module_sim import SimOptions, SimServer
-
-REFRESH_S = 0.25  # of --ui
+    from bg95_host.module_sim import SimOptions
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +28,8 @@ def sim(
     listen: Annotated[
         str,
         typer.Option(
-            help="pty, tcp:HOST:PORT (no host: this machine only; port 0: a free one) or serial:DEVICE"
+            help="pty, pty:LINK (a name for it), tcp:HOST:PORT (no host: this machine only; port 0: a "
+            "free one) or serial:DEVICE"
         ),
     ] = "pty",
     baud: _sim_options.Baud = 115200,
@@ -44,14 +45,21 @@ def sim(
     keylog: _sim_options.Keylog = None,
     seed: _sim_options.Seed = 0,
     count: Annotated[int, typer.Option(min=1, help="how many modules")] = 1,
-    ui: Annotated[bool, typer.Option("--ui", help="show contexts and connections, live")] = False,
+    ui: Annotated[
+        bool, typer.Option("--ui", help="show modules, connections, files and AT line; q ends it")
+    ] = False,
     list_faults: Annotated[bool, typer.Option("--list-faults", help="list them and exit")] = False,
     list_traits: Annotated[bool, typer.Option("--list-traits", help="list them and exit")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="print lists, or where it listens, as JSON")
+    ] = False,
 ) -> None:
+    from bg95_host.cli import _sim_lists, _sim_screen
     from bg95_host.module_sim import SimServer
+    from bg95_host.module_sim.view import totals
 
     if list_faults or list_traits:
-        _list(faults=list_faults, traits=list_traits)
+        _sim_lists.show(list_faults, list_traits, as_json)
         return
     options = _sim_options.sim_options(
         baud=baud,
@@ -70,17 +78,24 @@ def sim(
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
-    with SimServer() as server:
+    with _sim_screen.AtLine(trace) if ui else nullcontext() as line, SimServer() as server:
+        if line:
+            options = dataclasses.replace(options, trace=line)
         try:
             for index in range(count):
                 name = f"{model} {index + 1}" if count > 1 else ""
                 module = server.add_module(
                     _own(options, index, count), listen=_place(listen, index, count), name=name
                 )
-                print(f"listening on {module.path}", flush=True)
+                told = json.dumps({"listening": module.path}) if as_json else None
+                print(told or f"listening on {module.path}", flush=True)
         except (ValueError, OSError) as error:
             raise typer.BadParameter(said_by(error)) from None
-        _wait(server, done, ui)
+        if line:
+            _sim_screen.show(server, line, done)
+        else:
+            done.wait()
+        print(totals(server.snapshots()), file=sys.stderr)
 
 
 def _own(options: SimOptions, index: int, count: int) -> SimOptions:
@@ -92,74 +107,13 @@ def _own(options: SimOptions, index: int, count: int) -> SimOptions:
 
 
 def _place(listen: str, index: int, count: int) -> str:
-    """One of several places: TCP ports follow each other, unless the kernel picks them."""
+    """One of several places: links and TCP ports are numbered, unless the kernel picks the port."""
     kind, _, rest = listen.partition(":")
     host, _, port = rest.rpartition(":")
     if kind == "serial" and count > 1:
         raise ValueError("one serial device holds one module; leave --count out")
+    if kind == "pty" and rest and count > 1:
+        return f"pty:{rest}{index + 1}"
     if kind == "tcp" and port.isdigit() and int(port):
         return f"tcp:{host}:{int(port) + index}"
     return listen
-
-
-def _wait(server: SimServer, done: threading.Event, ui: bool) -> None:
-    """Until Ctrl-C or SIGTERM; then the counters, on stderr."""
-    from bg95_host.module_sim.view import render, totals
-
-    if ui:
-        from rich.live import Live
-
-        with Live(render(server.snapshots()), auto_refresh=False, screen=True) as live:
-            while not done.wait(REFRESH_S):
-                live.update(render(server.snapshots()), refresh=True)
-    else:
-        done.wait()
-    print(totals(server.snapshots()), file=sys.stderr)
-
-
-def _list(faults: bool, traits: bool) -> None:
-    from rich.console import Console
-    from rich.table import Column, Table
-
-    from bg95_host.module_sim.faults import FAULTS
-    from bg95_host.module_sim.traits import TRAITS
-
-    console = Console()
-    narrow = 12 if console.is_terminal else None
-    if not console.is_terminal:
-        console.width = 200  # whole lines, for grep
-
-    def whole(name: str) -> Column:
-        return Column(name, no_wrap=True)
-
-    def folded(name: str, most: int | None = None) -> Column:
-        return Column(name, overflow="fold", max_width=most)
-
-    if faults:
-        table = Table(
-            whole("fault"),
-            "kind",
-            folded("default", narrow),
-            folded("what happens"),
-            folded("spec", narrow),
-            box=None,
-        )
-        for fault in FAULTS.values():
-            table.add_row(fault.name, fault.kind, fault.default, fault.help, fault.section)
-        console.print(table)
-        console.print(
-            "\nNAME\\[=VALUE]\\[@WHEN]\\[*COUNT]; WHEN is seconds, rx:N, tx:N, in:N, out:N (bytes) or"
-            " +COMMAND\\[:N]"
-        )
-    if traits:
-        table = Table(
-            whole("trait"),
-            folded("default", narrow),
-            folded("what it decides"),
-            folded("spec", narrow),
-            box=None,
-        )
-        for trait in TRAITS.values():
-            choices = f" ({', '.join(trait.choices)})" if trait.choices else ""
-            table.add_row(trait.name, repr(trait.default), trait.help + choices, trait.section)
-        console.print(table)

@@ -136,17 +136,25 @@ class FdAttachment(Attachment):
 
 
 class PtyAttachment(Attachment):
-    """A pseudo-terminal; `path` is its device. Hosts may come and go."""
+    """A pseudo-terminal; `path` is its device, or a link to it where a name is wanted. Hosts may come and go."""
 
-    def __init__(self) -> None:
+    def __init__(self, link: str = "") -> None:
         super().__init__()
         self._fd, self._keep_open = os.openpty()  # our end of the slave keeps the master readable
         tty.setraw(self._keep_open)
         os.set_blocking(self._fd, False)
-        self.path = os.ttyname(self._keep_open)
+        self.path = self._device = os.ttyname(self._keep_open)
+        if link:
+            self.path = link
+            if os.path.islink(link):  # of a simulator that was killed
+                os.unlink(link)
+            os.symlink(self._device, link)
 
     def close(self) -> None:
         super().close()
+        with contextlib.suppress(OSError):
+            if os.readlink(self.path) == self._device:  # else another one has the name by now
+                os.unlink(self.path)
         with contextlib.suppress(OSError):
             os.close(self._keep_open)
 
@@ -210,8 +218,8 @@ def open_attachment(fd: int | None, listen: str | None, baud: int) -> Attachment
     if fd is not None:
         return FdAttachment(fd)
     kind, _, rest = (listen or "").partition(":")
-    if kind == "pty" and not rest:
-        return PtyAttachment()
+    if kind == "pty":
+        return PtyAttachment(rest)
     if kind == "tcp":
         host, colon, port = rest.rpartition(":")
         if not colon or not port.isdigit() or int(port) > 65535:
@@ -219,4 +227,4 @@ def open_attachment(fd: int | None, listen: str | None, baud: int) -> Attachment
         return TcpAttachment(host, int(port))
     if kind == "serial" and rest:
         return SerialAttachment(rest, baud)
-    raise ValueError(f"listen on pty, tcp:HOST:PORT or serial:DEVICE, not {listen!r}")
+    raise ValueError(f"listen on pty, pty:LINK, tcp:HOST:PORT or serial:DEVICE, not {listen!r}")

@@ -1,4 +1,4 @@
-"""A live view of modules for `bg95 sim --ui`: contexts, connections, counters, as a table."""
+"""A live view of modules for `bg95 sim --ui`: contexts, connections, files, counters, as tables."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
+
+from bg95_host.visible import visible
 
 from .connection import Connection as AnyConnection
 from .core import Module
@@ -37,9 +40,12 @@ class Snapshot:
     contexts: str
     clock: str
     connections: tuple[Connection, ...]
+    files: tuple[tuple[str, int], ...]
     counters: dict[str, int]
 
 
+FILES_SHOWN = 6
+MODULE_WIDTH = 24
 MODES = ("buffer", "push", "transparent")
 
 
@@ -53,6 +59,7 @@ def snapshot(module: Module, path: str) -> Snapshot:
         ", ".join(active) or "none",
         f"{module.rtc.local(module.now):%Y-%m-%d %H:%M:%S}",
         tuple(_seen(each) for each in module.connections()),
+        tuple((name, module.flash.size(name)) for name in module.flash.names()),
         dict(module.counters),
     )
 
@@ -72,22 +79,11 @@ def _seen(one: AnyConnection) -> Connection:
 
 
 def render(snapshots: Sequence[Snapshot]) -> RenderableType:
-    """The table of all modules, and below it that of their connections."""
-    modules = Table(
-        "module", "power", "network", "PDP", "clock", "commands", "URCs", title="modules"
-    )
-    sockets = Table(
-        "module",
-        "client",
-        "kind",
-        "peer",
-        "state",
-        "mode",
-        "sent",
-        "received",
-        "unread",
-        title="connections",
-    )
+    """The table of all modules, and below it those of their connections and their files."""
+    modules = _table("modules", "module", "power", "network", "PDP", "clock", "commands", "URCs")
+    facts = ("client", "kind", "peer", "state", "mode", "sent", "received", "unread")
+    sockets = _table("connections", "module", *facts)
+    files = _table("files", "module", "name", "bytes")
     for each in snapshots:
         count = each.counters.get
         modules.add_row(
@@ -103,7 +99,21 @@ def render(snapshots: Sequence[Snapshot]) -> RenderableType:
             cells = (one.owner, one.kind, one.peer, one.state, one.mode)
             numbers = (one.sent, one.received, one.unread)
             sockets.add_row(each.path, *map(str, cells), *(f"{number:,}" for number in numbers))
-    return Group(modules, sockets)
+        for name, size in each.files[-FILES_SHOWN:]:
+            files.add_row(each.path, Text(visible(name)), f"{size:,}")
+        if more := each.files[:-FILES_SHOWN]:
+            size = sum(size for _, size in more)
+            files.add_row(each.path, f"and {len(more)} more", f"{size:,}")
+    return Group(modules, sockets, files)
+
+
+def _table(title: str, *columns: str) -> Table:
+    """Without lines, which would leave less room for the AT line."""
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for column in columns:
+        most = MODULE_WIDTH if column == "module" else None  # a path can be long
+        table.add_column(column, overflow="ellipsis", no_wrap=True, max_width=most)
+    return table
 
 
 def totals(snapshots: Sequence[Snapshot]) -> str:

@@ -15,7 +15,8 @@ from bg95_host.trace.records import Record, duration, spans
 from bg95_host.visible import visible
 from bg95_host.wrapped import say
 
-_ARROWS = {
+# direction -> its mark and colour on a terminal
+ARROWS = {
     "host": ("→", "cyan"),
     "module": ("←", "green"),
     "urc": ("◂", "magenta"),
@@ -32,11 +33,11 @@ def print_timeline(records: Sequence[Record], console: Console) -> None:
     before = 0.0
     began = {span.last: span for span in spans(records) if span.is_late}
     for number, record in enumerate(records):
-        arrow, style = _ARROWS[record.direction]
+        arrow, style = ARROWS[record.direction]
         gap = (record.time - before) * 1000
         before = record.time
         later = f"+{gap:,.0f} ms" if gap >= 1 else ""
-        said = f"[{style}]{escape(_named(record))}[/]"
+        said = f"[{style}]{escape(named(record))}[/]"
         if span := began.get(number):
             name, took = span.command.partition("=")[0], (span.end - span.start) * 1000
             said += f" [dim]{escape(visible(name))} of {span.start:.3f}, {took:,.0f} ms[/]"
@@ -87,13 +88,13 @@ def lines(records: Sequence[Record], linked: bool = False) -> str:
         rows.append(
             f'<tr class="{kind}"{anchor}><td>{record.time:.3f}</td>'
             f"<td>{f'+{gap:,.0f}' if gap >= 1 else ''}</td>"
-            f"<td>{record.direction}</td><td>{html.escape(_named(record))}</td></tr>"
+            f"<td>{record.direction}</td><td>{html.escape(named(record))}</td></tr>"
         )
     head = "<thead><tr><th>s</th><th>ms</th><th></th><th></th></tr></thead>"
     return f'<table class="lines">{head}<tbody>\n' + "\n".join(rows) + "</tbody></table>"
 
 
-def _named(record: Record) -> str:
+def named(record: Record) -> str:
     """The record in one line, with its module where a trace holds several."""
     return f"[{visible(record.module)}] {record.shown}" if record.module else record.shown
 
