@@ -113,6 +113,14 @@ def test_a_server_of_an_unknown_ca_is_refused(modem, tls_server):
     assert code == 566
 
 
+def test_a_server_that_is_called_by_another_name_is_refused(modem, tls_server):
+    if not tls_server.address:
+        pytest.skip(f"{tls_server.host} has no other name that this PC knows")
+    modem.run(REFUSED)
+    code = modem.value(f"refused({tls_server.address!r}, {tls_server.port}, {tls_server.ca!r})")
+    assert code == 566
+
+
 def test_without_a_ca_nothing_is_opened(modem, tls_server):
     modem.run("context = bg95.SSLContext(modem, 3)")
     refused = modem.run(f"""

@@ -8,6 +8,7 @@ A rig without the feature skips with the reason. A broken rig fails the first te
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -99,11 +100,15 @@ def modem(board: Board, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Bo
 
 @dataclass(frozen=True)
 class Server:
-    """An echo server that the module can reach by name; its CA is on the module as `ca`."""
+    """An echo server that the module can reach by name; its CA is on the module as `ca`.
+
+    `address` is the same host by its IPv4 address, which its certificate is not for; "" where it has no other name.
+    """
 
     host: str
     port: int
     ca: str
+    address: str = ""
 
 
 @pytest.fixture
@@ -112,12 +117,21 @@ def tls_server(modem: Board, lab: Lab) -> Server:
     from bg95_host.hil.lab import HOST
 
     if lab.settings.server:
-        return Server(*lab.settings.address, lab.trusted())
+        host, port = lab.settings.address
+        return Server(host, port, lab.trusted(), _number(host))
     if "local-server" not in lab.rig().features:
         pytest.skip(_wanted())
     port = lab.server().port
     modem.run(f'modem.files.upload("hil.pem", {lab.authority.cert_pem!r})')
-    return Server(HOST, port, "hil.pem")
+    return Server(HOST, port, "hil.pem", "127.0.0.1")
+
+
+def _number(host: str) -> str:
+    try:
+        found = socket.gethostbyname(host)
+    except OSError:  # only the module's network knows it
+        return ""
+    return "" if found == host else found
 
 
 def _wanted() -> str:
