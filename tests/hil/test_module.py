@@ -33,7 +33,6 @@ def test_an_open_socket_is_read_and_written_without_the_heap(modem, tls_server, 
     modem.run(f"""
 import gc, micropython
 modem.trace(None)  # allocates for every line
-context = s = None  # of another test: they would make room for these
 gc.collect()
 before = gc.mem_alloc()
 context = bg95.SSLContext(modem, 1)

@@ -70,6 +70,17 @@ def test_what_a_test_leaves_on_the_board_when_it_fails_does_not_fail_the_next_on
     assert outcomes(tmp_path / "results.xml") == ["failure", "passed"]
 
 
+def test_what_a_test_leaves_on_the_board_is_not_there_for_the_next_one(tmp_path):
+    test = tmp_path / "test_it.py"
+    test.write_text(
+        "def test_first(modem):\n    modem.run('kept = bytes(5000); import os')\n"
+        "def test_second(modem):\n"
+        "    assert modem.value(\"[n for n in ('kept', 'os') if n in globals()]\") == []\n"
+        "    assert modem.value('modem.isconnected()')\n"
+    )
+    assert run(Settings(), tmp_path, [str(test)]) == 0
+
+
 def test_what_a_test_did_on_the_at_line_is_in_the_report(tmp_path):
     status = run(Settings(), tmp_path, ["tests/hil/test_module.py", "-k", "identified"])
     text = (tmp_path / "report.html").read_text()

@@ -89,11 +89,13 @@ def board(rig: Rig, lab: Lab) -> Board:
 def modem(board: Board, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Board]:
     """The board with `bg95` imported and `modem`, a Modem that is online.
 
-    Records the heap that is taken afterwards: what rises from test to test is a leak.
+    Other globals are forgotten after the test, and the heap that is taken then is recorded: what rises from test to
+    test is a leak.
     """
     lab.go_online()
     yield board
     if not lab.broken:
+        lab.tidy()
         taken = ("heap taken after the test, B", lab.heap_taken())
         request.node.user_properties.append(taken)
 

@@ -20,6 +20,16 @@ HOST = "server.bg95.test"
 _APN = "hil.apn"  # a simulated network takes any
 _CA = "hil.pem"
 _HEAP = "[gc := __import__('gc'), gc.collect(), gc.mem_alloc()][-1]"
+_TIDY = """
+def _tidy():
+    import gc
+    names = globals()
+    for name in list(names):
+        if name[0] != "_" and name not in ("bg95", "modem", "wiring"):
+            del names[name]
+    gc.collect()
+_tidy()
+"""
 # ASCII's record separator, which no program prints: a line of the trace among what a test prints.
 _TRACE = """
 class ToHost:
@@ -96,6 +106,10 @@ class Lab:
             return self.settings.ca
         self.execute(f"modem.files.upload({_CA!r}, {file.read_bytes()!r})")
         return _CA
+
+    def tidy(self) -> None:
+        """Have the board forget what a test has left in its globals: the heap is small, and the next test's as well."""
+        self.execute(_TIDY)
 
     def heap_taken(self) -> int:
         """Bytes of the board's heap that driver and tests hold: without what was taken before they came."""
