@@ -10,6 +10,7 @@ import typer
 from bg95_host.cli import _rig_options as on
 from bg95_host.cli import _sim_options as sim
 from bg95_host.cli._files import Files, placed
+from bg95_host.hil.settings import PIN_VARIABLE
 
 _PANEL = "A real module"
 
@@ -35,7 +36,7 @@ def _hil(
     pin: Annotated[
         str | None,
         typer.Option(
-            rich_help_panel=_PANEL, envvar="BG95_PIN", help="Of the SIM, tried once only."
+            rich_help_panel=_PANEL, envvar=PIN_VARIABLE, help="Of the SIM, tried once only."
         ),
     ] = None,
     server: Annotated[

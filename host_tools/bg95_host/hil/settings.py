@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+PIN_VARIABLE = "BG95_PIN"  # what a shell's history and a list of processes need not hold
 _VARIABLE = "BG95_HIL"
 
 
@@ -64,5 +65,6 @@ class Settings:
 
     @classmethod
     def from_environment(cls) -> Settings:
-        """The settings of this run; the defaults where none were given."""
-        return cls(**json.loads(os.environ.get(_VARIABLE, "{}")))
+        """The settings of this run; the defaults where none were given, but for BG95_PIN."""
+        said = json.loads(os.environ.get(_VARIABLE, "{}"))
+        return cls(**{"pin": os.environ.get(PIN_VARIABLE), **said})
