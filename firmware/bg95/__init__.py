@@ -6,7 +6,7 @@ import sys
 # Loading leaves a lot of garbage between what stays. Collected in time, the heap keeps room for whole buffers.
 if hasattr(gc, "threshold"):
     _threshold = gc.threshold()
-    gc.threshold(8192)
+    gc.threshold(4096)
 
 from .connection import BUFFER, DIRECT_PUSH, TRANSPARENT
 from .context import CERT_NONE, CERT_REQUIRED, SSLContext

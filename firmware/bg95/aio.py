@@ -16,7 +16,9 @@ from asyncio import core  # pyright: ignore - not in the stubs
 from .connection import BUFFER
 from .context import SSLContext
 from .job import Job
-from .limits import CLOSE_S, TICK_MS
+
+_CLOSE_S = 10  # SSL 2.3.5: <close_timeout>
+_TICK_MS = 10
 
 _pumps = {}  # id(modem) -> the task queue its pump is in: a new event loop needs a new pump
 
@@ -30,9 +32,9 @@ def pump(modem):
 
 async def _pump(modem):
     try:
-        while modem.jobs or modem.sockets.active:
+        while modem.jobs or modem.connections:
             modem.poll()
-            await asyncio.sleep_ms(TICK_MS)
+            await asyncio.sleep_ms(_TICK_MS)
     finally:  # also where Ctrl-C or a handler of on_urc() ended it
         if _pumps.get(id(modem)) is core._task_queue:
             del _pumps[id(modem)]
@@ -114,12 +116,12 @@ class Stream(asyncio.StreamWriter):
     async def wait_closed(self):
         try:
             if self.out_buf:  # pyright: ignore[reportAttributeAccessIssue]
-                await asyncio.wait_for(self.drain(), CLOSE_S)
+                await asyncio.wait_for(self.drain(), _CLOSE_S)
         except (OSError, asyncio.TimeoutError):
             pass  # what is closed cannot fail any more
         finally:
             self._socket.settimeout(None)  # or it would be closed without being waited for
-            closing = _call(self._socket._modem, self._socket.close, (), {})
+            closing = _call(self._socket._c.modem, self._socket.close, (), {})
             if closing is not None:
                 await closing
 

@@ -5,9 +5,12 @@ The timer only schedules; the poll itself runs between two steps of the program,
 the driver (Modem.inside), which it would find half way.
 """
 
-from micropython import schedule
+from micropython import const, schedule
 
-from .limits import TICK_MS
+_TICK_MS = const(
+    10
+)  # half of the time that small writes wait; rxbuf=4096 holds 44 ms even at 921600 bit/s
+_LEFT = const(100)  # ticks without a poll after which no call can be under way: Ctrl-C ended it
 
 
 class Background:
@@ -17,8 +20,12 @@ class Background:
         self._modem = modem
         self._timer = timer
         self._due = False
+        self._polls = (
+            0  # of the modem when looked at last, and ticks since then: a call that waits polls
+        )
+        self._ticks = 0
         self._poll = self._poll_now  # bound once, since an interrupt handler may not allocate
-        timer.init(period=TICK_MS, callback=self._tick)
+        timer.init(period=_TICK_MS, callback=self._tick)
 
     def stop(self):
         """Leave the timer."""
@@ -35,5 +42,13 @@ class Background:
 
     def _poll_now(self, _):
         self._due = False
-        if not self._modem.inside:
-            self._modem.poll()
+        modem = self._modem
+        if not modem.inside:
+            modem.poll()
+        elif modem.polls != self._polls:
+            self._polls = modem.polls
+            self._ticks = 0
+        else:
+            self._ticks += 1
+            if self._ticks >= _LEFT:
+                modem.inside = 0

@@ -11,10 +11,10 @@ from time import ticks_ms
 
 from micropython import const
 
+from . import visit
 from .connection import BUFFER
 from .errors import EBADF, EINVAL, ENOTCONN, EOPNOTSUPP
 from .job import Job
-from .limits import milliseconds
 
 AF_INET = const(2)
 AF_INET6 = const(10)
@@ -97,7 +97,7 @@ class socket(io.IOBase):  # noqa: N801 - the name is the interface
 
     def settimeout(self, seconds):
         """Seconds for opening, and for each later read or write; None for ever, 0 not at all."""
-        milliseconds(seconds)
+        visit.load("limits").milliseconds(seconds)
         self._timeout = seconds
 
     def setblocking(self, flag):
@@ -130,7 +130,7 @@ class socket(io.IOBase):  # noqa: N801 - the name is the interface
         self._refuse(True)
 
     def _refuse(self, server):
-        from .hints import plain
+        from .visitors.hints import plain
 
         raise OSError(EOPNOTSUPP, plain(server, self._type == SOCK_DGRAM))
 
@@ -258,7 +258,7 @@ class OpeningSocket(io.IOBase):
                 self._modem.poll()
                 if self._timeout == 0:
                     break
-                self._modem.rest()
+                self._modem.rest(None)
             if not self._job.done:
                 return None
             self._take()
@@ -266,7 +266,8 @@ class OpeningSocket(io.IOBase):
 
     def _take(self):
         self._socket = self._job.result()
-        self._socket.owner = self._socket
+        self._socket._c.owner = self._socket
+        self._socket._c.claimed = True
         self._socket.settimeout(self._timeout)
 
     def __getattr__(self, name):

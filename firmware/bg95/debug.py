@@ -10,8 +10,8 @@ They use the program's own `modem` where the REPL has one, else `wiring.modem()`
 Everything here prints, blocks and allocates.
 """
 
-from .at import text_of
 from .errors import ModemError
+from .visitors.at import text_of
 
 _KEPT = 32  # URCs that urcs() remembers
 

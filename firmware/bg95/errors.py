@@ -1,44 +1,47 @@
 """What can go wrong, as exceptions: `errno` for programs, one sentence for people.
 
-A message is put together when it is printed, so an error costs little until somebody looks at it. Texts of the
-module's own numbers live in `errtext`, which is imported only then.
+An error costs little until somebody looks at it: it carries numbers, and its sentence is put together by the visitor
+`errors`, which holds all texts, when it is printed.
 """
 
-# Module number -> POSIX errno, as pairs of (number - 400, or number + 200 below 400; errno). AT 23.5; FILE 4; SSL 4.
-_ERRNO = (
-    b"\xcb\x01\xcc\x5f\xd2\x13\xd3\x0d\xd4\x0d\xd8\x0d\xdc\x1c\xde\x02"  # 3 4 10 11 12 16 20 22
-    b"\xe6\x64\xe7\x6e\xe8\x64\x00\x16\x01\x16\x06\x16\x10\x09\x19\x16\x1a\x10"  # 30-32 400 401 406 416 425 426
-    b"\x03\x1c\x05\x02\x07\x11\x0d\x18\x0e\x1e\x14\x1c\x15\x6e\x17\x1b"  # 403 405 407 413 414 420 421 423
-    b"\x97\x10\x98\x16\x99\x0c\x9b\x5f\x9e\x05\x9f\x05\xa1\x64\xa3\x62"  # 551 552 553 555 558 559 561 563
-    b"\xa4\x10\xa5\x71\xa6\x67\xa7\x6b\xa8\x10\xa9\x6e\xaa\x64\xab\x67"  # 564 565 566 567 568 569 570 571
-    b"\xac\x01\xad\x16\xae\x10"  # 572 573 574
-)
+from micropython import const
 
-EIO = 5
-EBADF = 9
-EBUSY = 16
-ENODEV = 19
-EINVAL = 22
-EMFILE = 24
-EMSGSIZE = 90
-EOPNOTSUPP = 95
-ENETDOWN = 100
-ECONNABORTED = 103
-ECONNRESET = 104
-ENOBUFS = 105
-ENOTCONN = 107
-ETIMEDOUT = 110
-EADDRINUSE = 98
+from . import visit
 
+EIO = const(5)
+EBADF = const(9)
+EBUSY = const(16)
+ENODEV = const(19)
+EINVAL = const(22)
+EMFILE = const(24)
+EMSGSIZE = const(90)
+EOPNOTSUPP = const(95)
+EADDRINUSE = const(98)
+ENETDOWN = const(100)
+ECONNABORTED = const(103)
+ECONNRESET = const(104)
+ENOBUFS = const(105)
+ENOTCONN = const(107)
+ETIMEDOUT = const(110)
 
-def errno_of(code):
-    """The POSIX errno nearest to a module number (+CME ERROR, FILE 4xx, 550-574); EIO for any other or None."""
-    i = 0
-    while code is not None and i < len(_ERRNO):
-        if _ERRNO[i] == (code - 400 if 400 <= code < 600 else code + 200):
-            return _ERRNO[i + 1]
-        i += 2
-    return EIO
+# Reasons that the residents give, by the number of their sentence in the visitor `errors`
+UNKNOWN_STATE = const(1)
+REFUSED_DATA = const(2)
+NOT_KNOWN = const(3)
+CUT = const(4)
+NO_DATA_LINK = const(5)
+RESTARTED = const(6)
+SWITCHED_OFF = const(7)
+PEER_CLOSED = const(8)
+IS_CLOSED = const(9)
+NOTHING_RECEIVED = const(10)
+NOTHING_TAKEN = const(11)
+LONG_DATAGRAM = const(12)
+PARTLY = const(13)
+UNREAD = const(14)
+RAW_PORT = const(15)
+NESTED = const(16)
+MODULE_DEAD = const(17)
 
 
 class _Sentence:
@@ -48,17 +51,7 @@ class _Sentence:
         self._e = error
 
     def __str__(self):
-        e = self._e
-        parts = []
-        if e.command:
-            parts.append(e.command)
-        if e.code is not None:
-            from .errtext import text
-
-            parts.append("%d (%s)" % (e.code, text(e.code) or "a number no document lists"))
-        if e.why:
-            parts.append(e.why)
-        return ": ".join(parts)
+        return visit.load("errors").sentence(self._e)
 
     __repr__ = __str__
 
@@ -70,11 +63,15 @@ class ModemError(OSError):
     that failed, without its parameters (they may be secret), or "". str(e): what happened and what to check.
     """
 
-    def __init__(self, why="", code=None, command="", errno=None):
-        self.why = why
+    _errno = EIO
+
+    def __init__(self, why=None, code=None, command="", errno=None):
+        self.why = why or ""  # a sentence, or the number of one
         self.code = code
         self.command = command
-        super().__init__(errno_of(code) if errno is None else errno, _Sentence(self))
+        if errno is None:
+            errno = self._errno if code is None else visit.load("errors").errno_of(code)
+        super().__init__(errno, _Sentence(self))
 
     def __str__(self):
         return str(self.args[1])
@@ -87,8 +84,7 @@ class CommandError(ModemError):
 class TimeoutError(ModemError):  # noqa: A001 - the name users expect; MicroPython has no builtin of it
     """The documented time went by without an answer."""
 
-    def __init__(self, why="", code=None, command=""):
-        super().__init__(why, code, command, ETIMEDOUT)
+    _errno = ETIMEDOUT
 
 
 class ConnectError(ModemError):

@@ -1,9 +1,8 @@
 r"""Bytes in, items out: cuts what the UART delivers into lines, prompts and payloads. Knows no command.
 
-The wire (AT 1.4; SSL 2.2.3, 2.3.3, 2.3.4), in the order in which an item is tried:
+The wire (AT 1.3; SSL 2.2.3, 2.3.3, 2.3.4), in the order in which an item is tried:
 
     payload   exactly n raw bytes, once `payload(n, sink)` was called: never looked at
-    raw       transparent mode: everything up to a possible NO CARRIER / OK (see `_raw_end`)
     gap       CR, LF and SP between items: skipped
     prompt    the byte `prompt`, if one is awaited: "> " (its space may be late or missing) or the "A" of QFUPL
     line      text CR LF; an echo ends in CR CR LF
@@ -12,43 +11,38 @@ A line stays in the receive buffer, `buf[start:end]`, until `next()` is called a
 nothing allocates after construction. What is cut is what the UART held at the last `look()`: a slow processor, for
 which a fast UART is never empty, comes back between two of them.
 
+What makes up nearly all of a transfer goes past all that: `pump()` moves payload from the UART to its sink, and
+`take()` compares bytes that are known beforehand as a whole.
+
 A sink takes payload: `room()` returns how many bytes it can take now, `put(buf, off, n)` takes them.
 """
 
-from micropython import RingIO, const
+from micropython import const
 
 NOTHING = const(0)
 LINE = const(1)
 PROMPT = const(2)
-END = const(3)  # raw mode only: a line that may have ended it stands in buf[start:end]
 
-_CHUNK = const(256)
-
-# What the module says where transparent mode ends: the connection is lost; it restarted; it goes down. Each starts
-# with CR LF and has its third byte in _THIRD, so that few CRs in the data need a closer look.
-_LAST_WORDS = (b"\r\nNO CARRIER\r\n", b"\r\nRDY\r\n", b"\r\nAPP RDY\r\n", b"\r\nPOWERED DOWN\r\n")
-_THIRD = b"NRAP"
-ESCAPED = b"\r\nOK\r\n"
+CHUNK = const(256)
 
 
 class Framer:
     """Receive side of the UART.
 
     uart: any(), readinto(buf, n), as machine.UART. size: bytes of the receive buffer, the longest line there can
-    be (a longer one is dropped and counted in `overlong`). Allocates 2 * size + 512 bytes, once.
+    be (a longer one is dropped and counted in `overlong`). Allocates size + 512 bytes, once.
     """
 
-    def __init__(self, uart, size=1024):
+    def __init__(self, uart, size):
         self._any = uart.any
         self._readinto = uart.readinto
         self._have = 0  # bytes that next() may take from the UART
-        self._chunk = bytearray(_CHUNK)
-        # _CHUNK spare bytes: a whole chunk is stored and the end moved by what was read, which makes no view.
-        self.buf = bytearray(size + _CHUNK)
-        self._size = size
-        self._spare = RingIO(size + _CHUNK + 1)  # moves bytes down the buffer without an allocation
-        self._r = 0  # first byte not consumed
-        self._w = 0  # end of what was received
+        self.chunk = bytearray(CHUNK)
+        # CHUNK spare bytes: a whole chunk is stored and the end moved by what was read, which makes no view.
+        self.buf = bytearray(size + CHUNK)
+        self.size = size
+        self.r = 0  # first byte not consumed
+        self.w = 0  # end of what was received
         self.start = 0  # the current line
         self.end = 0
         self.pos = 0  # where the parsers below go on
@@ -57,16 +51,47 @@ class Framer:
         self.left = 0  # payload bytes still to come
         self.gap = 0  # CR and LF between a payload and what follows; -1: not known yet
         self._gap = 0
-        self._raw = None  # sink of transparent mode
-        self._escaping = False  # raw mode: an OK may end it, too
-        self._mark = 0  # raw mode: bytes that were held back when the OK became possible, so not it
         self._skipping = False  # inside a line that was too long
         self.stalled = False  # payload waits for room in its sink
         self.overlong = 0
         self.dropped = 0  # payload bytes nobody wanted
         self.received = 0  # bytes from the UART, all in all
 
-    # -- modes -----------------------------------------------------------------------------------
+    # -- hot path ----------------------------------------------------------------------------------
+
+    def pump(self, have):
+        """Move a chunk of payload from the UART, which holds `have` bytes, to its sink. False where that is full."""
+        n = self.left
+        if have < n:
+            n = have
+        if n > CHUNK:
+            n = CHUNK
+        have = self.sink.room()
+        if have < n:
+            n = have
+            self.stalled = not n
+            if not n:
+                return False
+        have = self.chunk
+        n = self._readinto(have, n) or 0
+        self.received += n
+        self.sink.put(have, 0, n)
+        self.left -= n
+        return True
+
+    def take(self, word):
+        """Whether what the UART holds, which is long enough, starts with `word`: consumed if so, else next()'s."""
+        chunk = self.chunk
+        n = self._readinto(chunk, len(word)) or 0
+        self.received += n
+        if n == len(word) and chunk.startswith(word):
+            return True
+        self.buf[0:CHUNK] = chunk
+        self.r = 0
+        self.w = n
+        return False
+
+    # -- items -------------------------------------------------------------------------------------
 
     def payload(self, n, sink):
         """The next n bytes are payload for `sink` (None: dropped and counted)."""
@@ -80,22 +105,9 @@ class Framer:
         self.left = 0
         return self.sink
 
-    def raw(self, sink):
-        """Enter transparent mode towards `sink`; None leaves it."""
-        self._raw = sink
-        self._escaping = self.stalled = False
-
-    def escaping(self):
-        """In raw mode: what arrives from now on may hold "OK", the module's answer to the escape sequence."""
-        self._escaping = True
-        self._mark = self._w - self._r
-
-    # -- items -----------------------------------------------------------------------------------
-
-    def look(self):
-        """Let next() take what the UART holds now; whether there is anything for it to do."""
-        self._have = self._any()
-        return self._have or self._r != self._w or self.left
+    def look(self, have):
+        """Let next() take the `have` bytes that the UART holds now."""
+        self._have = have
 
     def next(self):
         """Cut the next item and return its kind. Consumes the item returned before."""
@@ -104,65 +116,59 @@ class Framer:
                 if not self._pass_payload():
                     return NOTHING
                 continue
-            if self._raw is not None:
-                # What looks like the end may have more behind it: only the UART's last byte can be one.
-                kind = self._pass_raw()
-                if self._fill():
-                    continue
-                return NOTHING if kind and self._any() else kind
             kind = self._cut()
-            if kind:
+            if kind or not self.fill():
                 return kind
-            if not self._fill():
-                return NOTHING
 
-    def _fill(self):
-        """Move what the UART has into the buffer; True if there was anything and room for it."""
-        if not self._have or (self._w >= self._size and not self._make_room()):
+    def fill(self):
+        """Move what the UART has into the buffer; 0 where there is nothing, or no room."""
+        if not self._have or (self.w >= self.size and not self._make_room()):
             return 0
-        n = self._read(_CHUNK)
-        w = self._w
-        self.buf[w : w + _CHUNK] = self._chunk
-        self._w = w + n
+        n = self._read(CHUNK)
+        w = self.w
+        self.buf[w : w + CHUNK] = self.chunk
+        self.w = w + n
         return n
 
     def _read(self, n):
         """At most n bytes from the UART into the chunk; how many there were."""
         # Never ask for more than any() reports: rp2 waits for the rest, whatever its timeout says.
-        have = self._have if self._have < _CHUNK else _CHUNK
-        n = self._readinto(self._chunk, n if n < have else have) or 0
+        have = self._have if self._have < CHUNK else CHUNK
+        n = self._readinto(self.chunk, n if n < have else have) or 0
         self._have = self._have - n if n else 0
         self.received += n
         return n
 
     def _make_room(self):
         """Move the unconsumed bytes to the front; drop an overlong line. False if nothing could be freed."""
-        n = self._w - self._r
-        if n >= self._size:
-            if self._raw is not None:
-                return False  # backpressure: the application reads too slowly
+        buf = self.buf
+        r = self.r
+        if self.w - r >= self.size:
             if not self._skipping:
                 self.overlong += 1
             self._skipping = True
             # A CR at the end may be the first half of the CR LF that ends the line.
-            n = 1 if self.buf[self._w - 1] == 13 else 0
-            self._r = self._w - n
-        if n:
-            self._spare.write(self.buf, self._r, n)  # pyright: ignore[reportCallIssue]
-            self._spare.readinto(self.buf, n)
-        self._r = 0
-        self._w = n
+            r = self.w - (buf[self.w - 1] == 13)
+        if not r:
+            return False
+        i = 0
+        while r < self.w:  # rarely, and few bytes: the start of a line
+            buf[i] = buf[r]
+            i += 1
+            r += 1
+        self.r = 0
+        self.w = i
         return True
 
     def _cut(self):
         buf = self.buf
-        r = self._r
-        w = self._w
+        r = self.r
+        w = self.w
         if not self._skipping:
             while r < w and (buf[r] == 13 or buf[r] == 10 or buf[r] == 32):
                 self._gap += buf[r] != 32
                 r += 1
-            self._r = r
+            self.r = r
             prompted = r < w and self.prompt and buf[r] == self.prompt
             if self.gap < 0 and r < w:
                 self.gap = self._gap
@@ -170,16 +176,16 @@ class Framer:
                 if (self._gap & 1 or not (self._gap or prompted)) and self.sink is not None:
                     self.sink._cut()
             if prompted:
-                self._r = r + 1
+                self.r = r + 1
                 self.prompt = 0
                 return PROMPT
         if r == w:
-            self._r = self._w = 0
+            self.r = self.w = 0
             return NOTHING
         e = buf.find(b"\r\n", r, w)
         if e < 0:
             return NOTHING
-        self._r = e + 2
+        self.r = e + 2
         if self._skipping:
             self._skipping = False
             return self._cut()
@@ -192,142 +198,31 @@ class Framer:
     def _pass_payload(self):
         """Hand payload on; how many bytes went. First what the buffer holds, then straight from the UART."""
         sink = self.sink
-        left = self.left
-        n = left
+        n = self.left
         if sink is not None:
-            room = sink.room()
-            if room < n:
-                n = room
+            if sink.room() < n:
+                n = sink.room()
             self.stalled = n == 0
             if not n:
                 return 0
-        have = self._w - self._r
-        if have:
-            if have < n:
-                n = have
-            buf = self.buf
-            off = self._r
-            self._r += n
+        buf = self.buf
+        off = self.r
+        if self.w > off:
+            if self.w - off < n:
+                n = self.w - off
+            self.r = off + n
         else:
             n = self._read(n) if self._have else 0
             if not n:
                 return 0
-            buf = self._chunk
+            buf = self.chunk
             off = 0
         if sink is None:
             self.dropped += n
         else:
             sink.put(buf, off, n)
-        self.left = left - n
+        self.left -= n
         return n
-
-    # -- transparent mode ------------------------------------------------------------------------
-
-    def _pass_raw(self):
-        """Hand data on up to the first byte that may belong to the module's own last word."""
-        end = self._raw_end()
-        r = self._r
-        n = end - r
-        if n:
-            room = self._raw.room()
-            if room < n:
-                n = room
-            self.stalled = n == 0
-            if not n:
-                return NOTHING
-            self._hand_on(n)
-        if self._r == self._w:
-            self._r = self._w = 0
-            return NOTHING
-        if self._r != end:
-            return NOTHING
-        if self.last_word or (self._escaping and not self._mark and self._ends(ESCAPED)):
-            self.start = self.pos = end + 2
-            self.end = self.buf.find(b"\r", end + 2, self._w)
-            return END
-        return NOTHING
-
-    def _ends(self, word):
-        return self._w - self._r >= len(word) and self.buf.startswith(word, self._r)
-
-    def _raw_end(self):
-        """Index of the first byte to hold back.
-
-        The module's words are told from the peer's data by what follows them: nothing, or CR LF (another word).
-        Whoever gets END decides (`accept_end` or `release`), since data may look like this as well.
-        """
-        buf = self.buf
-        w = self._w
-        at = self._r
-        while True:
-            at = buf.find(b"\r", at, w)
-            if at < 0:
-                return w
-            if self._may_be_last(at, w):
-                return at
-            if self._escaping and at - self._r >= self._mark and self._may_end(ESCAPED, at, w):
-                return at
-            at += 1
-
-    def _may_be_last(self, at, w):
-        if at + 1 < w and self.buf[at + 1] != 10:
-            return False
-        if at + 2 < w and self.buf[at + 2] not in _THIRD:
-            return False
-        for word in _LAST_WORDS:
-            if self._may_end(word, at, w):
-                return True
-        return False
-
-    def _may_end(self, word, at, w):
-        """Whether buf[at:w] is the start of `word`, or `word` with nothing or a line end behind it.
-
-        What goes on for longer than URCs would is data, or it would fill the buffer before the truth is out.
-        """
-        n = len(word)
-        if w - at >= n:
-            if not self.buf.startswith(word, at):
-                return False
-            return w - at == n or (self.buf[at + n] == 13 and w - at < self._size - _CHUNK)
-        i = 0
-        while at + i < w:
-            if self.buf[at + i] != word[i]:
-                return False
-            i += 1
-        return True
-
-    @property
-    def held(self):
-        """Raw mode: how many bytes are held back because they may be the module's own."""
-        return self._w - self._r
-
-    @property
-    def last_word(self):
-        """Raw mode: the bytes held back read NO CARRIER, or that the module restarted."""
-        for word in _LAST_WORDS:
-            if self._ends(word):
-                return True
-        return False
-
-    def before_ok(self):
-        """Raw mode, escaping: how many of the bytes held back came before the module's OK; -1 while there is none."""
-        at = self.buf.find(ESCAPED, self._r + self._mark, self._w)
-        return at - self._r if at >= 0 else -1
-
-    def release(self, n):
-        """Raw mode: n of the bytes held back were data after all; hand on as many as there is room for."""
-        room = self._raw.room()
-        self._hand_on(room if room < n else n)
-
-    def _hand_on(self, n):
-        self._raw.put(self.buf, self._r, n)
-        self._r += n
-        self._mark = self._mark - n if self._mark > n else 0
-
-    def accept_end(self):
-        """Raw mode: the END was the module's. Leaves raw mode; what follows are lines."""
-        self._r = self.buf.find(b"\n", self._r + 2, self._w) + 1
-        self.raw(None)
 
     # -- the current line ------------------------------------------------------------------------
 

@@ -1,6 +1,5 @@
-"""Job: a flow that poll() drives, beside whatever else the program does.
-
-For calls that must not wait: what a non-blocking socket opens or closes, and all of bg95.aio.
+"""Job: a flow that poll() drives, beside whatever else the program does: every blocking call, what a
+non-blocking socket opens or closes, and all of bg95.aio.
 """
 
 import io
@@ -8,9 +7,9 @@ from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
-from .errors import EINVAL
+from . import visit
 
-_MP_STREAM_POLL = const(3)
+_POLL = const(3)  # ioctl: MP_STREAM_POLL
 
 
 class Job(io.IOBase):
@@ -25,28 +24,35 @@ class Job(io.IOBase):
         self.value = None
         self._error = None
         self.done = False
+        visit.flows += 1
         modem.jobs.append(self)
 
     def step(self):
         """Called by poll()."""
         try:
-            next(self._flow)
+            next(self._flow)  # pyright: ignore[reportArgumentType]
         except StopIteration as e:
-            self._end(e.value)
+            self._end(e.value, None)
         except Exception as e:
             self._end(None, e)
+        except BaseException:  # Ctrl-C: whoever is on the stack hears it
+            self.cancel()
+            raise
 
-    def _end(self, value, error=None):
+    def _end(self, value, error):
         self.value = value
         self._error = error
         self.done = True
+        self._flow = None
         self._modem.jobs.remove(self)
+        visit.flows -= 1
+        visit.leave(self._modem)
 
     def cancel(self):
         """Stop the flow where it is, which leaves the AT engine usable. Harmless once it has ended."""
         if not self.done:
             self._flow.close()
-            self._end(None)
+            self._end(None, None)
 
     def ended(self, ms):
         """Flow: wait for its end, for at most `ms`."""
@@ -61,7 +67,8 @@ class Job(io.IOBase):
         return self.value
 
     def ioctl(self, request, arg):
-        if request != _MP_STREAM_POLL:
-            return -EINVAL
+        """For select.poll and asyncio."""
+        if request != _POLL:
+            return -22  # EINVAL
         self._modem.poll()
         return arg if self.done else 0

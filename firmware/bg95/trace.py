@@ -8,7 +8,7 @@
 
 from time import ticks_diff, ticks_ms
 
-from .limits import able
+from . import visit
 
 # How names begin that are known to hold no PIN, password or key; with a colon as an answer only. Of all others the name
 # is shown.
@@ -56,7 +56,7 @@ class Trace:
     """
 
     def __init__(self, stream):
-        able("stream", stream, "write")
+        visit.load("limits").able("stream", stream, "write")
         self._write = stream.write
         self._last = ticks_ms()
         self._ms = 0

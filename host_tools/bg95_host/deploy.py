@@ -66,16 +66,17 @@ def deploy(
     progress: Progress | None = None,
     reset: bool = True,
     files: Mapping[str, Path] | None = None,
+    debug: bool = False,
 ) -> Report:
     """Bring the board on `port` up to date; with `reset`, soft-reset it so that the app runs.
 
     `board` None: found by what the firmware says it runs on. `app` becomes main.py, `files` are more of
-    them by their path there. Raises ToolError with one sentence for the user.
+    them by their path there; `debug` as build(). Raises ToolError with one sentence for the user.
     """
     with BoardLink(port) as link:
         firmware = inspect(link)
         known = find_board(board, firmware)
-        wanted = build(known, firmware.arch, app, files)
+        wanted = build(known, firmware.arch, app, files, debug)
         try:
             report = _synchronise(link, firmware, known, wanted, progress)
         except BoardException as e:
@@ -145,14 +146,11 @@ def build(
     arch: str = "",
     app: Path | None = None,
     files: Mapping[str, Path] | None = None,
+    debug: bool = False,
 ) -> dict[str, bytes]:
-    """The files that belong on a board, by their path there."""
-    driver = places.FIRMWARE / "bg95"
-    built = {}
-    for source in sorted(driver.rglob("*.py")):
-        name = source.relative_to(driver)
-        compiled = mpy.compile_source(source, f"bg95/{name}", arch)
-        built[f"{PACKAGE_DIR}/{name.with_suffix('.mpy')}"] = compiled
+    """The files that belong on a board, by their path there; `debug`: a traceback of the driver tells its lines."""
+    driver = mpy.compile_package(places.FIRMWARE / "bg95", arch, debug)
+    built = {f"{PACKAGE_DIR}/{path}": compiled for path, compiled in driver.items()}
     built["/wiring.py"] = _program(board.wiring)
     if app is not None:
         built["/main.py"] = _program(app)

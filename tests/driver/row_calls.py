@@ -126,7 +126,7 @@ class Run:
 
     def occupy(self, client_id):
         """Let the driver believe that the IDs below `client_id` are busy."""
-        self.modem.sockets.dirty = (1 << client_id) - 1
+        self.modem.dirty = (1 << client_id) - 1
 
     def pump(self, ms=1000):
         """Let the modem run for a while."""
@@ -143,7 +143,7 @@ def command(run):
     case = run.case
     text = case.send[:-1].decode()
     run.start()
-    from bg95.command import any_command
+    from bg95.visitors.command import any_command
 
     # Without the check of what moves data: where the module refuses it, there is none.
     lines = run.ends(lambda: run.modem.run(any_command(run.modem, text.encode(), 3000)))
@@ -614,7 +614,7 @@ def _certificates(driver, context, value):
 
 
 def _suite(driver, context, value):
-    from bg95 import suites
+    from bg95.visitors import suites
 
     code = int(value[2:], 16)
     context.set_ciphers(
@@ -746,7 +746,7 @@ def close(run):
         run.module.say(b'\r\n+QSSLURC: "closed",4\r\n')
         run.pump(100)
     socket.close()
-    same("ID free", run.modem.sockets.table[4], None)
+    same("ID free", run.modem.table[4], None)
 
 
 def pending(run):

@@ -20,6 +20,25 @@ MOVE_DATA = [
     'AT+QSSLOPEN=1,1,0,"h",443,2',
     "ATO",
     "ATD*99#",
+    "ATE0O",
+    "AT&D1O",
+    "AT+CSQ;O",
+    "AT+CSQ;+QISWTMD=0,2",
+    "ATE0+QSSLSEND=0,5",
+    "AT+QISWTMD=0,02",
+    "at+qiswtmd = 0 , 2",
+    'AT+QIOPEN=1,0,"TCP","a;b,0",7,0,002',
+    "AT+QSSLSEND=0,5;+CSQ",
+    "ATA",
+]
+# Look like those, and are none
+HARMLESS = [
+    "AT&D1",
+    "AT+CPBR=?",
+    "AT+QISWTMD=0,0",
+    "AT+COPS?",
+    'AT+QFLST="O;+QISWTMD=0,2"',
+    "AT+QSSLSEND=?;+CSQ",
 ]
 
 
@@ -32,6 +51,13 @@ def test_what_moves_data_is_refused_before_a_byte_is_sent(command):
     with pytest.raises(ValueError, match="data"):
         world.modem.command(command)
     assert len(world.uart.sent) == sent
+
+
+@pytest.mark.parametrize("command", HARMLESS)
+def test_what_only_looks_like_it_is_not(command):
+    from bg95.visitors.command import checked
+
+    assert checked(command) == command.encode()
 
 
 def test_what_only_asks_about_data_is_not(authority):

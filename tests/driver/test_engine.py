@@ -175,3 +175,21 @@ def test_what_is_written_without_end_keeps_nothing_from_being_read(fake):
             pass
         got += len(sock.read(6000) or b"")
         fake.modem.idle()
+
+
+def test_a_uart_that_is_never_empty_cannot_keep_transparent_mode(fake):
+    """A slow processor finds its next bytes there before it has taken the last ones."""
+    sock = connected(fake, bg95.TRANSPARENT)
+    framer = fake.modem._at.framer
+
+    def endless(buf, n):
+        buf[:n] = b"x" * n
+        return n
+
+    fake.modem._at.any = lambda: 100
+    framer._readinto = endless
+    before = framer.received
+    for polls in (1, 2):
+        fake.modem.poll()
+        assert framer.received - before == 100 * polls
+    assert sock._c.rx.any() == 200

@@ -132,7 +132,7 @@ def test_a_full_flash_says_so():
 )
 def test_the_checksum_is_the_documents_and_not_only_the_simulators(data, value):
     """at-commands 2.8.1; field notes 1."""
-    from bg95.files import Checksum
+    from bg95.visitors.files import Checksum
 
     for cut in range(len(data) + 1):
         checksum = Checksum()

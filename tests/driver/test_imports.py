@@ -21,7 +21,7 @@ ALLOWED = {
     "time",
     "wiring",
 }
-FILES = sorted((FIRMWARE / "bg95").glob("*.py"))
+FILES = sorted((FIRMWARE / "bg95").rglob("*.py"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)

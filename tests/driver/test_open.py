@@ -212,7 +212,7 @@ def test_an_open_that_never_reports_ends_after_the_documented_time(authority):
     assert 160 <= world.host.now - start < 175  # SSL 2.3.2: 150 s and the negotiation time
     assert told[0] == (1, 160)
     assert len(told) >= 159
-    assert not world.modem.sockets.active
+    assert not world.modem.connections
 
 
 def test_the_caller_can_wait_for_less(authority):
@@ -287,6 +287,6 @@ def test_a_socket_that_is_forgotten_says_nothing_when_it_is_collected(world, aut
     """CPython closes an io object it collects: in the middle of anything, another command of this modem included."""
     world.up(authority).connect(w.HOST, 8883)
     sent = len(world.uart.sent)
-    world.modem.sockets.table[0] = None
+    world.modem.table[0] = None
     gc.collect()
     assert len(world.uart.sent) == sent

@@ -5,7 +5,7 @@ import re
 
 from bg95_host.compat import FIRMWARE
 
-FILES = {f"bg95/{path.name}" for path in (FIRMWARE / "bg95").glob("*.py")}
+FILES = {str(path.relative_to(FIRMWARE)) for path in (FIRMWARE / "bg95").rglob("*.py")}
 
 
 def test_package_json_lists_every_file():
@@ -27,3 +27,12 @@ def test_there_is_one_version():
         re.search(r'version="(.*)"', (FIRMWARE / "manifest.py").read_text()).group(1),
     }
     assert len(versions) == 1
+
+
+def test_the_folders_readme_names_every_file():
+    readme = (FIRMWARE / "bg95" / "README.md").read_text()
+    resident, visiting = readme.split("| visitor (`visitors/`)")
+    for path in (FIRMWARE / "bg95").glob("*.py"):
+        assert f"`{path.name}`" in resident, path
+    for path in (FIRMWARE / "bg95" / "visitors").glob("[!_]*.py"):
+        assert f"`{path.name}`" in visiting.split("## Rules")[0], path

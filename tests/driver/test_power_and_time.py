@@ -201,19 +201,19 @@ def test_a_restart_in_mid_flight_fails_every_socket_and_sets_everything_up_anew(
     ],
 )
 def test_a_clock_with_any_time_zone_is_read_as_utc(text, utc):
-    from bg95 import power
+    from bg95.visitors import rtc
 
-    assert power._parse(text) == utc
+    assert rtc._parse(text) == utc
 
 
 @pytest.mark.parametrize(
     "text", ["", "x", "26/13/01,00:00:00+00", "26/00/01,00:00:00+00", "26/11/22", "26/11/22,08:00"]
 )
 def test_a_clock_that_makes_no_sense_is_a_named_error(text):
-    from bg95 import power
+    from bg95.visitors import rtc
 
     with pytest.raises(bg95.ModemError, match="CCLK"):
-        power._parse(text)
+        rtc._parse(text)
 
 
 @pytest.mark.parametrize("zone", [0, 4, 32, -14])

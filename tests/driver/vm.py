@@ -22,10 +22,10 @@ HEAP = "192k"  # what a Pico has
 def driver() -> tempfile.TemporaryDirectory:
     """A folder with the driver as it is on a board: compiled, so that its heap is free for the app."""
     folder = tempfile.TemporaryDirectory(prefix="bg95-driver-")
-    (Path(folder.name) / "bg95").mkdir()
-    for source in (FIRMWARE / "bg95").glob("*.py"):
-        target = Path(folder.name, "bg95", source.stem).with_suffix(".mpy")
-        target.write_bytes(mpy.compile_source(source, f"bg95/{source.name}"))
+    for path, data in mpy.compile_package(FIRMWARE / "bg95").items():
+        target = Path(folder.name, "bg95", path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
     return folder
 
 

@@ -174,11 +174,11 @@ def streams(socket):
 
 # What takes no argument, or is no call of an application's
 WITHOUT = {
-    "Modem": "contexts crypt diagnose poll power_off ready reset rest run ssl_sockets clock_set",
+    "Modem": "check clock_set diagnose fail_all gone poll power_off ready reset rest restarted run ssl_sockets",
     "Files": "free list",
     "Crypt": "",
     "SSLContext": "files read_back",
-    "SSLSocket": "close fileno flush ioctl makefile open_error pending put room setblocking",
+    "SSLSocket": "client_id close context fileno flush flush_ms ioctl makefile pending setblocking shut switch",
 }
 
 

@@ -29,15 +29,15 @@ class Counter:
             name = text.split("> AT+")[1].split("=")[0].strip()
             self.counts[name] = self.counts.get(name, 0) + 1
 
-def busy(s):
-    return s._op or s._w or (s._hint and not s._rx.any())
+def busy(c):
+    return c.op or c.w or (c.hint and not c.rx.any())
 
 def cost(function, *args):
     "What function(*args) returned, and the AT commands it took until all is said."
     counter = Counter()
     modem.trace(counter)
     result = function(*args)
-    while modem.jobs or [s for s in modem.sockets.table if s and busy(s)]:
+    while modem.jobs or [c for c in modem.connections if busy(c)]:
         modem.poll()
     modem.trace(None)
     return result, sorted(counter.counts.items())

@@ -39,7 +39,7 @@ async def main():
             get(aiohttp.ClientSession(), "/bytes/3000"), get(aiohttp.ClientSession(), "/bytes/2000")
         )
         print("both", len(one[1]), len(two[1]))
-    while modem.sockets.active:
+    while modem.connections:
         await asyncio.sleep_ms(10)
 
 asyncio.run(main())

@@ -18,14 +18,14 @@ from rigs.terminal import PATIENCE_S, Terminal
 from serial.tools.list_ports_common import ListPortInfo
 
 import bg95_host.deploy
-from bg95_host import boards, places
+from bg95_host import boards, mpy, places
 from bg95_host.deploy import DeployError, DeployStopped, Firmware, build, deploy, find_board
 from bg95_host.errors import ToolError
-from bg95_host.mpremote_link import BoardError, BoardLink
+from bg95_host.mpremote_link import BoardError, BoardException, BoardLink
 from bg95_host.rigs.virtual import VirtualRig
 
 BG95 = str(Path(sys.executable).with_name("bg95"))
-DRIVER_FILES = {f"/lib/bg95/{s.stem}.mpy" for s in (places.FIRMWARE / "bg95").glob("*.py")}
+DRIVER_FILES = {f"/lib/bg95/{path}" for path in mpy.compile_package(places.FIRMWARE / "bg95")}
 
 
 @pytest.fixture
@@ -49,12 +49,15 @@ def firmware(tmp_path, monkeypatch):
 
 def files_on(rig):
     with BoardLink(rig.port) as link:
-        return {
-            f"{folder}/{name}": size
-            for folder in ("", "/lib/bg95")
-            for name, kind, _, size in link.transport.fs_listdir(folder or "/")
-            if kind == 0x8000
-        }
+        found = {}
+        folders = ["", "/lib/bg95"]
+        for folder in folders:
+            for name, kind, _, size in link.transport.fs_listdir(folder or "/"):
+                if kind == 0x8000:
+                    found[f"{folder}/{name}"] = size
+                elif folder:
+                    folders.append(f"{folder}/{name}")
+        return found
 
 
 def test_a_blank_board_gets_the_whole_driver_compiled_and_it_imports(blank):
@@ -82,6 +85,20 @@ def test_only_what_changed_is_copied_and_what_is_gone_is_removed(blank, firmware
     assert report.removed == ["/lib/bg95/two.mpy"]
     with BoardLink(blank.port) as link:
         assert link.execute("import bg95; print(bg95.value)") == "10\n"
+
+
+def test_debug_keeps_the_modules_and_the_lines_of_a_traceback(blank, firmware):
+    (firmware / "__init__.py").write_text("from .one import fail\n")
+    (firmware / "one.py").write_text("\n\ndef fail():\n    raise ValueError\n")
+    said = []
+    for debug in (False, True):
+        report = deploy(blank.port, debug=debug)
+        assert ("/lib/bg95/one.mpy" in report.copied) == debug
+        with BoardLink(blank.port) as link, pytest.raises(BoardException) as failed:
+            link.execute("import bg95; bg95.fail()")
+        said.append(str(failed.value))
+    assert 'File "bg95/one.py", line 4, in fail' in said[1]
+    assert "one.py" not in said[0]
 
 
 def test_a_source_beside_the_compiled_file_would_win_and_is_removed(blank, firmware):
@@ -517,7 +534,7 @@ def watching(blank, tmp_path):
 
 
 def test_watching_deploys_again_when_a_source_changes(watching):
-    source = watching.clone / "firmware" / "bg95" / "limits.py"
+    source = watching.clone / "firmware" / "bg95" / "visitors" / "limits.py"
     source.write_text(source.read_text() + "\nadded = 1\n")
     assert watching.says("limits.mpy")
     (watching.clone / "boards" / "UNIX_VIRTUAL" / "wiring.py").write_text("import bg95\n")

@@ -125,12 +125,13 @@ async def main():
     for word in (b"one", b"two", b"three"):
         writer.write(word)
         await writer.drain()
-    print(await reader.readexactly(11), link._at.commands - before)
+    # AT+QSSLSEND and one or two AT+QSSLRECV: the one that finds nothing more may be under way
+    print(await reader.readexactly(11), link._at.commands - before in (2, 3))
     writer.write(b"alone")  # and nobody waits for anything: the pump sends it
-    await until(lambda: writer.s._rx.any())
+    await until(lambda: writer.s._c.rx.any())
     print(await reader.readexactly(5))
 """)
-    assert said == ["b'onetwothree' 2", "b'alone'"]
+    assert said == ["b'onetwothree' True", "b'alone'"]
 
 
 @pytest.mark.parametrize("steps", range(0, 64, 4))
@@ -154,7 +155,7 @@ async def main():
     except asyncio.CancelledError:
         pass
     await until(lambda: not link.jobs)
-    print(bool(link.sockets.active), link.sockets.dirty, await works(ctx), await works(ctx))
+    print(bool(link.connections), link.dirty, await works(ctx), await works(ctx))
 """)
     assert said == ["False 0 True True"]
 
@@ -178,7 +179,7 @@ async def main():
         pass
     await writer.wait_closed()  # harmless
     await until(lambda: not link.jobs)
-    print(bool(link.sockets.active), link.sockets.dirty, await works(ctx))
+    print(bool(link.connections), link.dirty, await works(ctx))
 """)
     assert said == ["False 0 True"]
 
@@ -283,7 +284,7 @@ async def go_on():
     reader, writer = streams
     await modem.isconnected()
     writer.write(b"alone")  # and nobody waits for anything: the pump sends it
-    await until(lambda: writer.s._rx.any())
+    await until(lambda: writer.s._c.rx.any())
     print(await reader.readexactly(5))
     await writer.wait_closed()
 
@@ -309,9 +310,8 @@ async def main():
         except asyncio.TimeoutError:
             writer.out_buf = bytes(4096)
             break
-    bg95.aio.CLOSE_S = bg95.socket.CLOSE_S = 1  # so that the test need not wait for ten
-    await asyncio.wait_for(writer.wait_closed(), 5)
-    print(link.sockets.active)
+    await asyncio.wait_for(writer.wait_closed(), 35)  # ten each to send, and to close
+    print(link.connections)
 """,
         stall,
     )
@@ -324,10 +324,10 @@ def test_closing_after_the_peer_is_no_error(run):
 async def main():
     ctx = await online()
     reader, writer = await bg95.aio.open_connection("broker.test", PORT, ssl=ctx)
-    await until(lambda: writer.s._state >= 2)
+    await until(lambda: writer.s._c.state >= 2)
     writer.out_buf = b"lost"
     await writer.wait_closed()
-    print(link.sockets.active)
+    print(link.connections)
 """,
         lambda peer: None,
     )
@@ -359,7 +359,7 @@ async def main():
     ctx = await online()
     reader, writer = await bg95.aio.open_connection("broker.test", PORT, ssl=ctx)
     writer.write(b"alone")  # and nobody waits for anything: the pump sends it
-    await until(lambda: writer.s._rx.any())
+    await until(lambda: writer.s._c.rx.any())
     print(await reader.readexactly(5))
 """)
     assert said[-1] == "b'alone'"

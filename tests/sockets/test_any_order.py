@@ -93,7 +93,7 @@ def test_calls_in_any_order(authority, seed):
     for sock in player.sockets:
         sock.close()
     world.sleep(15)
-    assert (world.modem.sockets.active, world.modem.jobs) == ([], [])
+    assert (world.modem.connections, world.modem.jobs) == ([], [])
     assert world.modem.ssl_sockets() == []
     with context.connect(w.HOST, 8883) as sock:
         sock.write(b"ping")

@@ -57,7 +57,7 @@ def test_what_was_written_leaves_while_the_program_sleeps(run):
 modem.background(timer)
 s = ctx.connect("broker.test", PORT)
 s.write(b"hello")
-sleep_until(lambda: s._rx.any() == 5)  # sent, echoed and fetched
+sleep_until(lambda: s._c.rx.any() == 5)  # sent, echoed and fetched
 print(s.read(5))
 modem.background(None)
 print(timer.running)
@@ -70,9 +70,9 @@ def test_without_a_timer_it_leaves_with_the_next_call(run):
 s = ctx.connect("broker.test", PORT)
 s.write(b"hello")
 time.sleep_ms(5 * s.flush_ms)
-print(s._w, s._src)
+print(s._c.w, s._c.src)
 modem.poll()
-print(s._src is not None, s.read(5))
+print(s._c.src is not None, s.read(5))
 """)
     assert said == ["5 None", "True b'hello'"]
 
@@ -86,16 +86,16 @@ machine = Machine()
 machine.Timer = Timer
 sys.modules["machine"] = machine
 bg95.install(modem, ctx)
-print(modem._background is not None)
+print(modem.timer is not None)
 modem.background(None)
 
 def no_such_timer(id):
     raise ValueError("invalid Timer number")
 machine.Timer = no_such_timer
 bg95.install(modem, ctx)
-print(modem._background is not None)
+print(modem.timer is not None)
 bg95.install(modem, ctx, timer)
-print(modem._background is not None)
+print(modem.timer is not None)
 modem.background(None)
 """)
     assert said == ["True", "False", "True"]

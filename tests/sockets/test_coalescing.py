@@ -23,7 +23,8 @@ def cost(function, *args):
     counter.names = []
     modem.trace(counter)
     function(*args)
-    while s in modem.sockets.table and (s._op or s._src or (s._hint and not s._rx.any())):
+    c = s._c
+    while c in modem.connections and (c.op or c.src or (c.hint and not c.rx.any())):
         modem.poll()
     modem.trace(None)
     return counter.names
@@ -82,14 +83,14 @@ def test_a_small_write_leaves_after_flush_ms(echoed):
 s = ctx.connect("broker.test", PORT)
 start = time.ticks_ms()
 s.write(b"alone")
-until(lambda: s._rx.any())
+until(lambda: s._c.rx.any())
 print(s.read(5), time.ticks_diff(time.ticks_ms(), start) >= s.flush_ms)
 
 s.flush_ms = 0  # for ever, until somebody asks for it
 s.write(b"alone")
 start = time.ticks_ms()
 until(lambda: time.ticks_diff(time.ticks_ms(), start) > 100)
-print(s._w)
+print(s._c.w)
 print(s.read(5))
 """)
     assert said == ["b'alone' True", "5", "b'alone'"]
@@ -101,7 +102,7 @@ s = ctx.connect("broker.test", PORT)
 s.write(b"first")
 time.sleep_ms(s.flush_ms + 1)
 s.write(b"second")
-print(s._src_n)
+print(s._c.src_n)
 print(s.read(11))
 """)
     assert said == ["5", "b'firstsecond'"]
@@ -114,7 +115,7 @@ s.flush_ms = 0
 def write():
     for _ in range(146):
         s.write(b"0123456789")
-    until(lambda: not s._src)
+    until(lambda: not s._c.src)
 print(cost(write).count("QSSLSEND"))
 """)
     assert said == ["1"]
@@ -137,9 +138,9 @@ def test_writes_go_on_while_a_send_is_under_way(echoed):
 s = ctx.connect("broker.test", PORT)
 s.setblocking(False)
 written = s.write(b"1" * 700)
-s._push()
+s._c.push()
 modem.poll()
-print(written, s._op != 0, s.write(b"2" * 700), s.write(b"3" * 700), s.write(b"4"))
+print(written, s._c.op != 0, s.write(b"2" * 700), s.write(b"3" * 700), s.write(b"4"))
 s.settimeout(None)
 print(s.read(1460) == b"1" * 700 + b"2" * 700 + b"3" * 60)
 """)
@@ -173,7 +174,10 @@ try:
 except bg95.ConnectError as e:
     print(e.errno, e)
 two.close()
-print(allocated(bg95.connection.Buffers))
+def modem_for(sockets):
+    return allocated(lambda: bg95.Modem(modem.uart, sockets=sockets))
+modem_for(1)  # loads what it takes
+print((modem_for(9) - modem_for(1)) // 8)
 """)
     assert said[0] == "24 all 2 sockets are open; close one, or construct Modem(..., sockets=n)"
     assert int(said[1]) <= 3.2 * 1024  # "about 3 KiB", says Modem

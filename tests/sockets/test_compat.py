@@ -155,13 +155,13 @@ s.setblocking(False)
 s.connect(("broker.test", PORT))
 s = ssl.SSLContext().wrap_socket(s, server_hostname="broker.test", do_handshake_on_connect=False)
 print(s.read(1), s.write(b"x"), s.readline(), s.readinto(bytearray(1)))
-while not modem.sockets.active:
+while not modem.connections:
     modem.poll()
 s.close()
 outcome(s.read, 1)
 while modem.jobs:
     modem.poll()
-print(bool(modem.sockets.active), modem.sockets.dirty, modem.ssl_sockets())
+print(bool(modem.connections), modem.dirty, modem.ssl_sockets())
 """,
         TlsServer(authority.server(HOST)),
     )
@@ -204,7 +204,7 @@ outcome(s.write, b"ping")
 s.close()
 while modem.jobs:
     modem.poll()
-print(modem.sockets.active, modem.ssl_sockets())
+print(modem.connections, modem.ssl_sockets())
 """,
         TlsServer(authority.server(HOST)),
     )

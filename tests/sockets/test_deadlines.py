@@ -161,7 +161,7 @@ def test_data_that_lost_bytes_on_the_way_is_never_taken_for_sent(watched, lost):
     write, spoilt = watched.modem._at._write, []
 
     def losing(buf, off, n):
-        if buf is sock._tx and not spoilt:
+        if buf is sock._c.tx and not spoilt:
             spoilt.append(1)
             n = min(n, 120)
             write(buf, off + lost, n - lost)

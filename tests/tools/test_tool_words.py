@@ -24,6 +24,9 @@ def sentences():
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 # hints.plain() speaks to libraries; set_baudrate() is no tool's
                 spoken = not node.value.startswith(("plain text is refused", "baudrate: "))
+                spoken = (
+                    spoken and " " in node.value
+                )  # else it is a name, such as that of a package
                 if id(node) not in docstrings and spoken and PYTHON.search(node.value):
                     yield node.value
 

@@ -1,4 +1,4 @@
-"""`--file FILE[:PATH]`: what an app needs on the board beside the driver."""
+"""`--file FILE[:PATH]`: what an app needs on the board beside the driver. `--debug`: how the driver is compiled."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +10,14 @@ Files = Annotated[
     list[str] | None,
     typer.Option(
         "--file", metavar="FILE[:PATH]", help="One more file, PATH on the board; repeatable."
+    ),
+]
+
+Debug = Annotated[
+    bool,
+    typer.Option(
+        "--debug",
+        help="The driver with its names and line numbers, for tracebacks; takes more of the board's heap.",
     ),
 ]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bg95_host.cli import _names
-from bg95_host.cli._files import Files, placed
+from bg95_host.cli._files import Debug, Files, placed
 from bg95_host.cli._terminal import complain, console, progress, shown
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def _deploy(
         typer.Option(metavar="FILE", help="An app to put there as main.py.", exists=True),
     ] = None,
     file: Files = None,
+    debug: Debug = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
     watch: Annotated[
         bool, typer.Option("--watch", help="Stay, and deploy again whenever a source changes.")
@@ -54,7 +55,7 @@ def _deploy(
 
     def once() -> None:
         with progress(terminal, "compiling") as show:
-            report = deploy(port, board, app, show, files=files)
+            report = deploy(port, board, app, show, files=files, debug=debug)
         _show(terminal, report, as_json)
 
     if watch:

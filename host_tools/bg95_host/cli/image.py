@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bg95_host.cli import _names
-from bg95_host.cli._files import Files, placed
+from bg95_host.cli._files import Debug, Files, placed
 from bg95_host.cli._terminal import console, shown
 
 
@@ -27,6 +27,7 @@ def _image(
     ],
     app: Annotated[Path | None, typer.Option(metavar="FILE", help="Becomes main.py.")] = None,
     file: Files = None,
+    debug: Debug = False,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -48,7 +49,7 @@ def _image(
 
     terminal = console(quiet=as_json)
     with terminal.status("compiling the driver, writing the file system"):
-        made = image.make(board, firmware, output, app, placed(file))
+        made = image.make(board, firmware, output, app, placed(file), debug)
     if as_json:
         print(json.dumps({**asdict(made), "path": str(made.path)}))
         return

@@ -14,7 +14,7 @@ import typer
 
 from bg95_host.cli import _rig_options as on
 from bg95_host.cli import _sim_options as sim
-from bg95_host.cli._files import Files, placed
+from bg95_host.cli._files import Debug, Files, placed
 
 
 def register(app: typer.Typer) -> None:
@@ -38,6 +38,7 @@ def _run(
     firmware: on.Firmware = None,
     place: on.Place = None,
     on_board: Files = None,
+    debug: Debug = False,
     resolve: sim.Resolve = None,
     fault: sim.Fault = None,
     trait: sim.Trait = None,
@@ -72,7 +73,7 @@ def _run(
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwinds, so that the rig is closed
     with make_rig(
-        rig, RigOptions(options, port, module, board, firmware, place, placed(on_board))
+        rig, RigOptions(options, port, module, board, firmware, place, placed(on_board), debug)
     ) as started:
         try:
             if file is not None:

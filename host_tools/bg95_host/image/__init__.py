@@ -31,15 +31,16 @@ def make(
     output: Path | None = None,
     app: Path | None = None,
     extra: Mapping[str, Path] | None = None,
+    debug: bool = False,
 ) -> Image:
-    """Make the image for a board; `extra` are more files by their path on the board.
+    """Make the image for a board; `extra` are more files by their path on the board. `debug` as deploy.build().
 
     Raises ToolError where the firmware is not for the board, or something does not fit.
     """
     board = boards.load(board_name)
     if board.port == "unix":
         raise ToolError(f"{board.name} is not flashed; use `bg95 run` on it")
-    files = build(board, board.arch, app, extra)
+    files = build(board, board.arch, app, extra, debug)
     data = _read(firmware)
     if board.port == "rp2":
         from bg95_host.image import uf2 as chip

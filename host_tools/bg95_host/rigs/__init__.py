@@ -62,7 +62,7 @@ class RigOptions:
 
     `sim` configures the simulated module. `port`, `board`, `firmware` and `place` say which board;
     `module` is "real", or the serial device to put the simulated module on. `files` go onto the board with
-    the driver, by their path there.
+    the driver, by their path there; `debug` as deploy.build().
     """
 
     sim: SimOptions | None = None
@@ -72,6 +72,7 @@ class RigOptions:
     firmware: Path | None = None
     place: str | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
+    debug: bool = False
 
 
 class Rig(ABC):
@@ -91,6 +92,7 @@ class Rig(ABC):
     features: frozenset[str]
     board: Board
     files: Mapping[str, Path] = MappingProxyType({})
+    debug = False
 
     @property
     @abstractmethod
@@ -114,7 +116,7 @@ class Rig(ABC):
         """Bring the driver and the `files` that the board holds up to date; the board is reset."""
         from bg95_host.deploy import deploy
 
-        deploy(self.port, self.board, reset=False, files=self.files)
+        deploy(self.port, self.board, reset=False, files=self.files, debug=self.debug)
 
     @abstractmethod
     def check(self) -> None:
@@ -143,4 +145,5 @@ def make_rig(name: str, options: RigOptions) -> Rig:
         raise RigError(f"there is no rig {name!r}; choose one of {', '.join(RIGS)}")
     rig = import_module(f"{__name__}.{RIGS[name]}").from_options(options)
     rig.files = options.files
+    rig.debug = options.debug
     return rig

@@ -126,7 +126,8 @@ class PicoEmulatorRig(Rig):
                 start_new_session=True,  # Ctrl-C at the terminal is for the tool, not for the chip
                 env=_environment(),
             )
-        image = flash_image.build(self.board.flash, deploy.build(self.board, files=self.files))
+        files = deploy.build(self.board, files=self.files, debug=self.debug)
+        image = flash_image.build(self.board.flash, files)
         options = self._options or SimOptions()
         self._connection.send(Job(self._firmware, image, self.board, options))
         self.ready = self._receive(_START_S)

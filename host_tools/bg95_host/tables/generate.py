@@ -18,11 +18,11 @@ def files() -> dict[Path, str]:
     return {
         path: _filled(path.read_text(encoding="utf-8"), constants)
         for path, constants in {
-            DRIVER / "suites.py": {
+            DRIVER / "visitors" / "suites.py": {
                 "_SOUND": [line for name, line in spelt.items() if name not in weak],
                 "_WEAK": [line for name, line in spelt.items() if name in weak],
             },
-            DRIVER / "errtext.py": {"_TEXTS": _error_texts()},
+            DRIVER / "visitors" / "errors.py": {"_TEXTS": _error_texts()},
         }.items()
     }
 

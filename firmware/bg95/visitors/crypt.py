@@ -6,7 +6,7 @@ padded. Not verified on a module (field notes 1).
 
 from binascii import hexlify, unhexlify
 
-from .errors import CommandError
+from ..errors import CommandError
 from .limits import ANSWER_MS, BYTES, TEXT_OR_BYTES, quoted, typed
 
 _PREFIX = b"+QSSLCRYPT: "
@@ -14,7 +14,7 @@ _LONGEST = 256  # SSL 2.3.7: <input_data>, bytes
 _BLOCK = 16
 
 
-class Crypt:
+class Service:
     """`modem.crypt`. All calls block for one answer and allocate about four times the data."""
 
     def __init__(self, modem):

@@ -2,8 +2,9 @@
 
 from time import ticks_add, ticks_diff, ticks_ms
 
-from . import at as _at
-from .errors import ENETDOWN, CommandError, NetworkError
+from ..at import ERROR, NO_CARRIER
+from ..errors import ENETDOWN, CommandError, NetworkError
+from .at import name_of, within
 from .limits import (
     ACTIVATE_MS,
     ANSWER_MS,
@@ -33,12 +34,12 @@ def ip_run(modem, command, ms=ANSWER_MS, prefix=None):
 def settle(modem, command):
     """Flow: raise what the result of an SSL or TCP/IP command calls for, with its number."""
     at = modem._at
-    if at.result == _at.ERROR:
+    if at.result == ERROR:
         code = yield from last_error(modem)
         why = "" if code else "refused, and AT+QIGETERROR gives no reason"
-        raise CommandError(why, code, _at.name_of(command))
-    if at.result == _at.NO_CARRIER:
-        raise CommandError("no connection", None, _at.name_of(command), ENETDOWN)
+        raise CommandError(why, code, name_of(command))
+    if at.result == NO_CARRIER:
+        raise CommandError("no connection", None, name_of(command), ENETDOWN)
     at.check(command)
 
 
@@ -103,8 +104,8 @@ def connect(modem, ctx, apn, user, password, auth, pin, ip_version, timeout_ms):
         ranged("auth", (1 if user or password else 0) if auth is None else auth, 0, 3),
     )
     start = ticks_ms()
-    yield from _at.within(timeout_ms or None, modem.ready())
-    yield from _at.within(timeout_ms or None, modem._at.claim())
+    yield from within(timeout_ms or None, modem.ready())
+    yield from within(timeout_ms or None, modem._at.claim())
     yield from sim.ready(modem, pin)
     if timeout_ms:
         timeout_ms = max(1, timeout_ms - ticks_diff(ticks_ms(), start))

@@ -8,9 +8,10 @@ import io
 
 from micropython import RingIO, const
 
-from . import at as _at
-from .errors import FileError
-from .job import Job
+from ..at import CME, CONNECT, RUNNING
+from ..errors import FileError
+from ..job import Job
+from .at import unintelligible
 from .limits import BYTES, FILE_MS, NAME_MAX, UPLOAD_S, able, flag, quoted
 
 _BLOCK = const(256)  # bytes moved at a time
@@ -56,7 +57,7 @@ class _Pipe:
         self.broken = True
 
 
-class Files:
+class Service:
     """`modem.files`. Names are 1 to 80 bytes, no quotes, asterisks or control characters. Everything here blocks and
     allocates a little; nothing depends on the size of a file. Raises FileError with the module's number."""
 
@@ -174,8 +175,8 @@ class Files:
         yield from at.start(command, FILE_MS, b"+QFUPL: ", connects=True)
         lines = yield from at.wait()
         at.check(command)
-        if at.result != _at.CONNECT:
-            raise _at.unintelligible(command)
+        if at.result != CONNECT:
+            raise unintelligible(command)
         checksum = Checksum()
         sent = read = 0
         error = None
@@ -190,7 +191,7 @@ class Files:
                 except Exception as e:
                     error = e
             yield
-            if at.held or at.result != _at.RUNNING:
+            if at.held or at.result != RUNNING:
                 break  # the stream took too long: what is sent now would be a command
             piece = piece or bytes(room)
             n = len(piece)
@@ -199,12 +200,12 @@ class Files:
                 at.framer.prompt = 65  # "A", which may come as soon as the last byte has left
             at.send(piece, 0, n)
             checksum.update(piece)
-            while at.sending:
+            while at.out is not None:
                 yield
             sent += n
             if confirmed:
                 lines = yield from at.wait()
-            if at.result != (_at.CONNECT if confirmed else _at.RUNNING):
+            if at.result != (CONNECT if confirmed else RUNNING):
                 break  # refused half way, or ended: check() below says what for
             at.resume(FILE_MS)
         lines += yield from at.wait()
@@ -218,7 +219,7 @@ class Files:
             written, value = lines[0][8:].split(b",")
             written, value = int(written), int(value, 16)
         except (IndexError, ValueError):
-            raise _at.unintelligible(command)
+            raise unintelligible(command)
         if written != size or value != checksum.value:
             raise FileError(
                 "%s arrived as %d bytes with checksum %x, not %d and %x: bytes were lost on the UART; upload it again"
@@ -265,7 +266,7 @@ class Files:
         yield from at.wait()
         if pipe.broken:
             raise FileError("bytes were lost on the UART", command="AT+QFREAD")
-        if at.result == _at.CME and at.cme == 402:  # FILE 3: "read zero byte", the end of the file
+        if at.result == CME and at.cme == 402:  # FILE 3: "read zero byte", the end of the file
             return 0
         at.check(command)
         piece = pipe.take()

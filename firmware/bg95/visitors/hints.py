@@ -1,8 +1,8 @@
 """What to check where something did not work; imported only then."""
 
-from . import power, suites
-from .context import ALL_SUITES, VERSIONS
-from .errors import ConnectError, ModemError
+from ..errors import ConnectError, ModemError
+from . import rtc, suites
+from .context import ALL_SUITES, VERSIONS, wanted
 
 _WHY = {
     552: "where the same could be opened before, the module is worn out: modem.reset()",
@@ -32,7 +32,7 @@ def _found(modem, context):
             if name not in held:
                 out.append("%s, the %s, is not on the module: modem.files.upload()" % (name, what))
         checked = context.check_validity and context.verify_mode and context.psk is None
-        if checked and not power.plausible((yield from power.clock(modem))):
+        if checked and not rtc.plausible((yield from rtc.read(modem))):
             out.append("the module's clock is wrong: modem.clock() shows and sets it")
     except ModemError:
         pass  # then they are among the suspects
@@ -57,7 +57,7 @@ def _suspected(context, host):
         out.append("does the server know %s, and is %s its key?" % (own, files["client key"]))
     elif context.psk is None:
         out.append("does the server want a client certificate (ctx.load_cert_chain)?")
-    suite = context._want["ciphersuite"]
+    suite = wanted(context, "ciphersuite")
     name = "of the module's" if suite == ALL_SUITES else suites.name(suite)
     out.append("has the server a cipher suite %s, and not TLS 1.3 only?" % name)
     if not context.sni:

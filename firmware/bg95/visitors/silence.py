@@ -1,7 +1,7 @@
 """What to say where nothing on the port answers as a module does; loaded only then."""
 
+from ..errors import ENODEV, ModemError
 from .at import text_of
-from .errors import ENODEV, ModemError
 from .limits import BAUDS, PROBE_MS
 from .network import pause
 from .power import in_step

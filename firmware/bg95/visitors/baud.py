@@ -1,7 +1,7 @@
 """The UART's rate: finding a module that was left at another one, and changing it (AT+IPR, AT 3.5). Flows only."""
 
+from ..errors import ENODEV, ModemError
 from . import power
-from .errors import ENODEV, ModemError
 from .limits import BAUDS
 
 

@@ -2,8 +2,8 @@
 
 from collections import namedtuple
 
-from . import network, power, status
-from .errors import CommandError, ModemError
+from ..errors import CommandError, ModemError
+from . import network, rtc, status
 from .hints import sim
 
 # what: a few words; ok: True, False, or None where it could not be found out; seen: evidence; advice: next step, ""
@@ -86,10 +86,10 @@ def _dns(modem):
 
 
 def _clock(modem):
-    t = yield from power.clock(modem)
+    t = yield from rtc.read(modem)
     seen = "%d-%02d-%02d %02d:%02d:%02d UTC" % (t[0], t[1], t[2], t[4], t[5], t[6])
     return (
-        power.plausible(t),
+        rtc.plausible(t),
         seen,
         "no certificate is valid at that time: modem.clock((...)) sets the clock",
     )

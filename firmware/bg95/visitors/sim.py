@@ -2,7 +2,7 @@
 
 from time import ticks_add, ticks_diff, ticks_ms
 
-from .errors import CommandError, ModemError, NetworkError
+from ..errors import CommandError, ModemError, NetworkError
 from .limits import LOOK_MS, SIM_MS, SIM_READY_MS, typed
 from .network import pause
 
