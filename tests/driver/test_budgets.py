@@ -13,7 +13,7 @@ from bg95_host.compat import FIRMWARE
 from bg95_host.mpy import compile_package
 
 RESIDENT_MPY_BYTES = 16_000
-ALL_MPY_BYTES = 66_200
+ALL_MPY_BYTES = 66_400
 # Names that the board keeps for ever. Its pools of them double: below 300 in all, there is none of 320 entries
 RESIDENT_NAMES = 162
 NAMES_OF_THE_WAY_UP = 342

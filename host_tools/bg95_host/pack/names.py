@@ -344,7 +344,7 @@ def _called(node: ast.expr) -> str:
 
 # Visitors whose functions are methods that programs call, maybe by keyword
 _CALLED_BY_PROGRAMS = {
-    (_VISITORS, each) for each in ("context", "crypt", "files", "modem", "socket")
+    (_VISITORS, each) for each in ("command", "context", "crypt", "files", "modem", "nic", "socket")
 }
 # What a Connection does is what a socket's methods are
 _STREAM = {"read", "readinto", "recv_into", "write", "flush", "ioctl"}
