@@ -11,7 +11,7 @@ from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
-from .at import BROKEN, OK, RECV_MAX, RESTARTED, SEND_FAIL, SEND_OK, TIMEOUT
+from .at import ANSWER_MS, BROKEN, OK, RECV_MAX, RESTARTED, SEND_FAIL, SEND_OK, TIMEOUT
 from .errors import (
     CUT,
     EBADF,
@@ -56,10 +56,9 @@ SLACK = const(64)
 SPARE = const(64)  # behind the send buffer: a short write from a longer buffer is stored whole
 HEADER = const(2)  # bytes of its length in front of a datagram in the ring
 
-_ANSWER_MS = const(3000)  # at.ANSWER_MS
-_PROMPT_MS = const(5000)  # SSL 2.3.3 says 300 ms to the "> "; a busy module is later (field)
+PROMPT_MS = const(5000)  # SSL 2.3.3 says 300 ms to the "> "; a busy module is later (field)
 _ASK_MS = const(1000)  # a waiting reader asks by itself this often: recv URCs get lost (field)
-_RETRY_MS = const(200)  # pause after SEND FAIL (SSL 2.3.3: "retry later")
+RETRY_MS = const(200)  # pause after SEND FAIL (SSL 2.3.3: "retry later")
 _FLUSH_MS = const(20)  # small writes wait this long for company
 _RECV_PREFIX = b"+QSSLRECV: "
 _RECV_HEAD = b"\r\n+QSSLRECV: 1500\r\n"
@@ -249,7 +248,7 @@ class Connection:
             self.modem.work &= ~self.bit
             return
         if self._refused and self.state == OPEN:
-            if ticks_diff(ticks_ms(), self._refused_at) < _RETRY_MS:
+            if ticks_diff(ticks_ms(), self._refused_at) < RETRY_MS:
                 return
         if self.src is None and self.w:
             if self.w == SEND_MAX or (
@@ -286,7 +285,7 @@ class Connection:
         at.sink = self
         at.others = False
         at.connects = None
-        at.go(self, self.recv, len(self.recv), _ANSWER_MS)
+        at.go(self, self.recv, len(self.recv), ANSWER_MS)
         at.headed(self.head)
         self._asked_at = at.last_out
 
@@ -297,7 +296,7 @@ class Connection:
         self.op = SENDING
         at.prefix = at.sink = at.connects = None
         at.others = False
-        at.go(self, self._send, self._send_end, _PROMPT_MS)
+        at.go(self, self._send, self._send_end, PROMPT_MS)
         at.prompted()
 
     def _write_length(self):
@@ -339,7 +338,7 @@ class Connection:
         elif result == SEND_FAIL:
             # SSL 2.3.3: the module's buffer is full, nothing was taken: the same bytes again, later.
             self._retry = True
-            self._retry_at = ticks_add(ticks_ms(), _RETRY_MS)
+            self._retry_at = ticks_add(ticks_ms(), RETRY_MS)
         elif result in (TIMEOUT, BROKEN):
             self.fail(ETIMEDOUT if result == TIMEOUT else EIO, UNKNOWN_STATE)
         elif self.state == OPEN:

@@ -34,7 +34,6 @@ class Framer:
     """
 
     def __init__(self, uart, size):
-        self._any = uart.any
         self._readinto = uart.readinto
         self._have = 0  # bytes that next() may take from the UART
         self.chunk = bytearray(CHUNK)

@@ -37,8 +37,8 @@ except ImportError:
         sleep_ms(1)
 
 
-_CLIENTS = const(12)  # SSL 2.3.2: <clientID> 0-11
-_CONTEXTS = const(6)  # SSL 2.3.1: <SSL_ctxID> 0-5
+CLIENTS = const(12)  # SSL 2.3.2: <clientID> 0-11
+CONTEXTS = const(6)  # SSL 2.3.1: <SSL_ctxID> 0-5
 _LINE = const(512)  # bytes of the longest line
 
 # URCs that say that the module goes down
@@ -105,7 +105,7 @@ class Modem:
         self.idle = idle  # called while a blocking call has nothing to do
         self._at = AT(uart, self, line)
         # The connections, see visitors/opening.py
-        self.table = [None] * _CLIENTS  # of each client ID
+        self.table = [None] * CLIENTS  # of each client ID
         self.connections = []  # the same, without the gaps
         self.paused = None  # which left transparent mode last: ATO goes back to it
         self.dirty = 0  # bit n: client ID n may still be busy on the module
@@ -127,7 +127,7 @@ class Modem:
         self._turn = 0
         self.contexts = [
             None
-        ] * _CONTEXTS  # the SSLContext of each ID: they are set up anew after a restart
+        ] * CONTEXTS  # the SSLContext of each ID: they are set up anew after a restart
         self.jobs = []  # flows that poll() drives, see job.py
         self.polls = 0
         self.inside = 0  # calls of the application under way: the background poll stands back
@@ -299,7 +299,7 @@ class Modem:
     def _connection(self):
         """The connection whose client ID is the line's next field, or None."""
         client_id = self._at.framer.next_int()
-        return self.table[client_id] if 0 <= client_id < _CLIENTS else None
+        return self.table[client_id] if 0 <= client_id < CLIENTS else None
 
     def _state_urc(self, f):
         """URCs about the module itself."""

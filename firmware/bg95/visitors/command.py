@@ -2,10 +2,10 @@
 
 from time import ticks_diff, ticks_ms
 
-from ..at import CONNECT
+from ..at import ANSWER_MS, CONNECT
 from ..errors import CommandError
 from .at import check, claim, name_of, prefix_of, start, text_of, wait, within
-from .limits import ANSWER_MS, LONGEST_MS, optional, typed
+from .limits import LONGEST_MS, optional, typed
 
 # These move data: counted, behind a prompt, or with the port to themselves. Sockets and files do it so that no byte
 # of it is taken for an answer, and no command for data.

@@ -9,9 +9,9 @@ from micropython import const
 from .. import visit
 from ..context import CERT_NONE, CERT_REQUIRED
 from ..errors import EINVAL, CommandError, ConnectError
+from ..modem import CONTEXTS
 from .at import within
 from .limits import (
-    CONTEXTS,
     HOST_MAX,
     LONGEST_MS,
     NAME_MAX,

@@ -6,8 +6,9 @@ padded. Not verified on a module (field notes 1).
 
 from binascii import hexlify, unhexlify
 
+from ..at import ANSWER_MS
 from ..errors import CommandError
-from .limits import ANSWER_MS, BYTES, TEXT_OR_BYTES, quoted, typed
+from .limits import BYTES, TEXT_OR_BYTES, quoted, typed
 
 _PREFIX = b"+QSSLCRYPT: "
 _LONGEST = 256  # SSL 2.3.7: <input_data>, bytes

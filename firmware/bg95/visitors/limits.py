@@ -1,4 +1,5 @@
-"""Times, ranges and text rules: every number the driver takes from the documents, each with its section.
+"""Times, ranges and text rules that flows take from the documents, each with its section. What residents need as well
+is where they use it: in at.py, connection.py and modem.py.
 
 Sections are those of the Quectel SSL application note 1.1 ("SSL"), of its companions ("TCP/IP", "AT", "FILE",
 "HW") or of the field notes ("field"). Times are milliseconds. Nothing here blocks; only `quoted` allocates.
@@ -7,15 +8,9 @@ Sections are those of the Quectel SSL application note 1.1 ("SSL"), of its compa
 from micropython import const
 
 # --- maximum response times -------------------------------------------------------------------
-# SSL 2.3.1, 2.3.4, 2.3.6, 2.3.7 and AT: 300 ms; with the margin modules need under load (field: up to 2 s late)
-ANSWER_MS = const(3000)
-PROMPT_MS = const(5000)  # SSL 2.3.3 says 300 ms to the "> "; a busy module is later (field)
 SEND_MS = const(
     120000
 )  # TCP/IP 2.3.7: "120 s, determined by the network"; SEND FAIL may be tried again for so long
-SEND_OK_MS = const(
-    7000
-)  # after the last byte; SEND OK comes at once, or the AT engine asks whether it got lost
 CLOSE_S = const(10)  # SSL 2.3.5: <close_timeout>, default 10 s; the answer comes within it
 OPEN_MS = const(150000)  # SSL 2.3.2: 150 s plus <negotiate_time> to +QSSLOPEN
 ACTIVATE_MS = const(150000)  # TCP/IP 2.3.2: AT+QIACT
@@ -42,18 +37,9 @@ OFF_MS = const(65000)  # AT 1.8: give up on POWERED DOWN after 65 s
 VBAT_MS = const(1000)  # AT 1.8: wait 1 s more before VBAT is cut
 PROBE_MS = const(300)  # one AT while synchronising
 # --- the driver's own ---------------------------------------------------------------------------
-ASK_MS = const(1000)  # a waiting reader asks by itself this often: recv URCs get lost (field)
-RETRY_MS = const(200)  # pause after SEND FAIL (SSL 2.3.3: "retry later")
 LOST_MS = const(3000)  # nobody asks any more for what is not touched for so long
-FLUSH_MS = const(20)  # small writes wait this long for company
-TICK_MS = const(10)  # half of FLUSH_MS; rxbuf=4096 holds 44 ms even at 921600 bit/s
 
 # --- ranges -------------------------------------------------------------------------------------
-SEND_MAX = const(1460)  # SSL 2.3.3: <sendlen>
-RECV_MAX = const(1500)  # SSL 2.3.4: <readlen>
-CLIENTS = const(12)  # SSL 2.3.2: <clientID> 0-11
-CONTEXTS = const(6)  # SSL 2.3.1: <SSL_ctxID> 0-5
-COMMAND_MAX = const(256)  # AT: no limit is documented; stay well below any
 NAME_MAX = const(80)  # FILE 2: file name
 HOST_MAX = const(253)  # RFC 1035 2.3.4
 BAUDS = (115200, 9600, 19200, 38400, 57600, 230400, 460800, 921600)  # AT 3.5: AT+IPR

@@ -2,18 +2,10 @@
 
 from time import ticks_add, ticks_diff, ticks_ms
 
-from ..at import ERROR, NO_CARRIER
+from ..at import ANSWER_MS, ERROR, NO_CARRIER
 from ..errors import ENETDOWN, CommandError, NetworkError
 from .at import name_of, within
-from .limits import (
-    ACTIVATE_MS,
-    ANSWER_MS,
-    DEACTIVATE_MS,
-    LOOK_MS,
-    REGISTER_MS,
-    quoted,
-    ranged,
-)
+from .limits import ACTIVATE_MS, DEACTIVATE_MS, LOOK_MS, REGISTER_MS, quoted, ranged
 
 _HOME = 1
 _SEARCHING = 2

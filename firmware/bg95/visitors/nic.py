@@ -3,7 +3,8 @@
 One half of what bg95.modem leaves to visitors; modem.py is the other.
 """
 
-from .limits import CLIENTS, LONGEST_MS, able, flag, optional, ranged
+from ..modem import CLIENTS
+from .limits import LONGEST_MS, able, flag, optional, ranged
 
 
 def check(uart, pwrkey, status, dtr, baudrate, sockets, pdp_ctx_id, line):

@@ -9,12 +9,13 @@ from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
-from ..at import CONNECT, ERROR, OK
+from ..at import ANSWER_MS, CONNECT, ERROR, OK
 from ..connection import CLOSED, ENDING, TRANSPARENT, Connection
 from ..errors import EMFILE, ConnectError, ModemError, TimeoutError
 from ..job import Job
+from ..modem import CLIENTS
 from ..socket import SSLSocket
-from .limits import ANSWER_MS, CLIENTS, CLOSE_S, LOST_MS, OPEN_MS
+from .limits import CLOSE_S, LOST_MS, OPEN_MS
 from .network import ip_run, settle
 
 _ID_IN_USE = const(563)

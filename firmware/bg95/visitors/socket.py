@@ -3,12 +3,12 @@
 from time import ticks_add, ticks_diff, ticks_ms
 
 from ..at import CONNECT, NO_CARRIER, OK, SEND_FAIL, SEND_OK_MS
-from ..connection import BUFFER, DIRECT_PUSH, OPEN, SEND_MAX, TRANSPARENT
+from ..connection import BUFFER, DIRECT_PUSH, OPEN, PROMPT_MS, RETRY_MS, SEND_MAX, TRANSPARENT
 from ..errors import NOTHING_TAKEN, ModemError, TimeoutError
 from ..job import Job
 from . import opening, transparent
 from .at import within
-from .limits import BYTES, CLOSE_S, PROMPT_MS, RETRY_MS, SEND_MS, ranged, typed
+from .limits import BYTES, CLOSE_S, SEND_MS, ranged, typed
 from .network import pause
 
 

@@ -11,9 +11,9 @@ from time import ticks_diff, ticks_ms
 
 from micropython import const
 
-from ..at import CONNECT, NO_CARRIER
+from ..at import ANSWER_MS, CONNECT, NO_CARRIER
 from ..connection import BUFFER, ENDING, OPEN, TRANSPARENT
-from .limits import ANSWER_MS, ESCAPE_MS, GUARD_MS, PLUS_MS, TAIL_MS
+from .limits import ESCAPE_MS, GUARD_MS, PLUS_MS, TAIL_MS
 
 # Ways out
 _GUARD = const(1)  # waits for the silence before "+++"

@@ -96,14 +96,19 @@ class Span:
         return late.result(self.result) is not None
 
 
+def content_of(path: Path) -> bytes:
+    """What a file holds; ToolError where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ToolError(f"{path} cannot be read: {error.strerror}") from error
+
+
 def load(path: Path) -> list[Record]:
     """Read a trace, or the log of a terminal; ToolError says what is wrong with the file."""
     from bg95_host.trace import logs
 
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ToolError(f"{path} cannot be read: {error.strerror}") from error
+    content = content_of(path)
     try:
         records = parse(content.decode("utf-8", "replace"))
     except ValueError as error:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bg95_host.errors import ToolError
-from bg95_host.trace.records import Record, parse
+from bg95_host.trace.records import Record, content_of, parse
 from bg95_host.trace.shapes import FINAL, Entry, entries
 
 INPUTS = ("PWRKEY", "RESET_N", "DTR")  # pins that a host drives
@@ -17,10 +17,7 @@ INPUTS = ("PWRKEY", "RESET_N", "DTR")  # pins that a host drives
 
 def load(path: Path) -> list[Entry]:
     """The entries of a trace or a terminal log; ToolError where there are none."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ToolError(f"{path} cannot be read: {error.strerror}") from error
+    content = content_of(path)
     try:
         records = parse(content.decode("utf-8", "replace"))
     except ValueError:
